@@ -1,0 +1,94 @@
+"""Prepared sets on disk: raw examples as JSON lines, feature rows as an Arrow dataset, and a small manifest.
+
+A set is written to a temporary folder and renamed, so a folder that exists is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stilts.errors import StiltsError
+from stilts.formats.base import Feature
+from stilts.tasks.examples import EXAMPLE_TYPES, Example
+
+if TYPE_CHECKING:
+    import datasets
+
+EXAMPLES, ROWS, MANIFEST = "examples.jsonl", "rows", "manifest.json"
+
+
+class PreparedSet:
+    """Read access to one prepared set; rows stay memory-mapped.
+
+    Args:
+        folder: a folder that `write_set` made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / MANIFEST).is_file():
+            raise StiltsError(f"no prepared set at {folder}: run `stilts prepare` for the study again")
+        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+
+    @cached_property
+    def examples(self) -> list[Any]:
+        """The raw examples (dataclasses of `stilts.tasks.examples`), in file order."""
+        kind = EXAMPLE_TYPES[self.manifest["format"]]
+        with open(self.folder / EXAMPLES, encoding="utf-8") as lines:
+            return [kind(**_tuples(json.loads(line))) for line in lines]
+
+    @cached_property
+    def rows(self) -> datasets.Dataset:
+        """The feature rows; `rows[i]` is a dict of lists and ints."""
+        import datasets
+
+        return datasets.load_from_disk(str(self.folder / ROWS))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of every row, int32 (rows,)."""
+        return np.asarray(self.manifest["lengths"], dtype=np.int32)
+
+    def __len__(self) -> int:
+        return int(self.manifest["rows"])
+
+
+def write_set(folder: Path, format_name: str, examples: Sequence[Example], rows: Sequence[Feature],
+              manifest: Mapping[str, Any]) -> None:  # fmt: skip
+    """Write one prepared set; `manifest` adds the caller's facts (sources with hashes, counts)."""
+    import datasets
+
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    with open(temporary / EXAMPLES, "w", encoding="utf-8") as out:
+        for example in examples:
+            out.write(json.dumps(dataclasses.asdict(example), ensure_ascii=False) + "\n")
+    datasets.Dataset.from_list(list(rows)).save_to_disk(str(temporary / ROWS))
+    facts = {
+        **manifest,
+        "format": format_name,
+        "examples": len(examples),
+        "rows": len(rows),
+        "lengths": [len(row["input_ids"]) for row in rows],
+    }
+    (temporary / MANIFEST).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _tuple(value) for key, value in row.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(item) for item in value) if isinstance(value, Iterable) and not isinstance(value, str) else value

@@ -1,0 +1,31 @@
+"""Formats: how examples become features, which head and loss, how outputs become predictions and scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stilts.errors import InputError
+
+if TYPE_CHECKING:
+    from stilts.formats.base import Format
+
+
+def get_format(name: str) -> Format:
+    """The format called `name` (each module is imported only when it is asked for: heads need torch)."""
+    if name == "pair":
+        from stilts.formats.pair import PairFormat
+
+        return PairFormat()
+    if name == "span":
+        from stilts.formats.span import SpanFormat
+
+        return SpanFormat()
+    if name == "tagging":
+        from stilts.formats.tagging import TaggingFormat
+
+        return TaggingFormat()
+    if name == "retrieval":
+        from stilts.formats.retrieval import RetrievalFormat
+
+        return RetrievalFormat()
+    raise InputError(f"unknown format {name!r}", "pair, span, tagging or retrieval", "mend the task's declaration")

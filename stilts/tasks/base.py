@@ -1,0 +1,61 @@
+"""What a task declares: a data set with its format, languages, splits, metrics and sources. No code of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Split = str  # "train", "dev" or "test"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One declared data set.
+
+    Attributes:
+        name: the id used in studies, tables and file names.
+        kind: "intermediate" or "target".
+        format: "pair", "span", "tagging" or "retrieval" (a module of `stilts.formats`).
+        languages: codes in XTREME's order; intermediate tasks have ("en",).
+        languages_added_by_xtreme_r: further codes when `target.benchmark` is xtreme_r.
+        metrics: the metrics of a score row, in points (0-100); the mean of `score_metrics` is the task score.
+        score_metrics: facts: span tasks (EM + F1) / 2, tagging F1, the others accuracy.
+        labels: closed label or tag list, in the order of the head's outputs.
+        has_no_answer: span questions may have no answer (SQuAD v2.0).
+        group: the benchmark's group, or None for an intermediate task.
+        trains_on: the default chain of training tasks of a target; empty where nothing is trained.
+        reported: which split is reported when the study says "dev" or "test".
+        select: "last" checkpoint or "best" by `selection`.
+        selection: "dev" (the target's dev split) or "heldout" (held-out articles of the training set).
+        parallel: the same items exist in every language, so English stands for all in the leak check.
+        id_space: tasks with the same value share example ids; None where ids identify nothing.
+        reader: the name of a reader in `stilts.data.sources`.
+        files: split -> path below `data.root` with {language}; `*` is a glob whose matches are concatenated.
+        sizes: split -> language (or "*") -> number of examples of the official release.
+        version: raised whenever reading, features or scoring of this task change.
+    """
+
+    name: str
+    kind: str
+    format: str
+    languages: tuple[str, ...]
+    metrics: tuple[str, ...]
+    score_metrics: tuple[str, ...]
+    reader: str
+    files: Mapping[Split, str]
+    title: str
+    licence: str
+    citation: str
+    home_page: str
+    labels: tuple[str, ...] = ()
+    languages_added_by_xtreme_r: tuple[str, ...] = ()
+    has_no_answer: bool = False
+    group: str | None = None
+    trains_on: tuple[str, ...] = ()
+    reported: Mapping[str, Split] = field(default_factory=lambda: {"dev": "dev", "test": "test"})
+    select: str = "last"
+    selection: str = "dev"
+    parallel: bool = False
+    id_space: str | None = None
+    sizes: Mapping[Split, Mapping[str, int]] = field(default_factory=dict)
+    version: int = 1

@@ -1,0 +1,61 @@
+"""One raw example of each format, as read from a data set's official files.
+
+All are plain data: no tensors, no tokenizer. `label`, `tags` and `answers` are None where the
+file carries no labels (XTREME strips them from some of its copies).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PairExample:
+    """Two texts and one of the task's labels."""
+
+    id: str
+    text_a: str
+    text_b: str
+    label: str | None
+
+
+@dataclass(frozen=True)
+class SpanExample:
+    """A question about a context, with gold answers as (text, first character in the context).
+
+    `answers` is empty for a question that has no answer (SQuAD v2.0) and None where labels are missing.
+    `article` groups the examples of one article or document.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int], ...] | None
+    article: str
+
+
+@dataclass(frozen=True)
+class TaggingExample:
+    """The words of one sentence and a tag for each."""
+
+    id: str
+    words: tuple[str, ...]
+    tags: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class RetrievalExample:
+    """A sentence and its English translation: row i of one side is the match of row i of the other."""
+
+    id: str
+    text: str
+    english: str
+
+
+Example = PairExample | SpanExample | TaggingExample | RetrievalExample
+EXAMPLE_TYPES: dict[str, type] = {
+    "pair": PairExample,
+    "span": SpanExample,
+    "tagging": TaggingExample,
+    "retrieval": RetrievalExample,
+}
