@@ -42,7 +42,9 @@ class DataSettings:
 class Sampling:
     """How the task of each optimizer step is drawn."""
 
-    strategy: str = setting("proportional", "weight of a task: n | min(n, cap) | min(n, cap)^(1/T) | 1 | weights", STRATEGIES)
+    strategy: str = setting(
+        "proportional", "weight of a task: n | min(n, cap) | min(n, cap)^(1/T) | 1 | weights", STRATEGIES
+    )
     cap: int = setting(131072, "largest size a task counts as (2^17; the paper's own value is unverified)", minimum=1)
     temperature: float = setting(2.0, "T of the temperature strategy", minimum=1e-6)
     weights: dict[str, float] = setting({}, "TASK: weight, for the strategy `given`", minimum=0)
@@ -89,7 +91,9 @@ class RetrievalSettings:
 
     layer: int | None = setting(None, "hidden state to pool (0 = embeddings); default round(14 L / 24)", minimum=0)
     pooling: str = setting("mean", "mean over the attention mask, or the first token", choices=("mean", "cls"))
-    query_side: str = setting("english", "side that asks: jiant's English, or the other language", choices=("english", "language"))
+    query_side: str = setting(
+        "english", "side that asks: jiant's English, or the other language", choices=("english", "language")
+    )
     tuned_on: str | None = setting(None, "training task whose fine-tuned model is used; default none")
 
 
@@ -134,7 +138,9 @@ class Training:
 
     preset: str = setting("jiant", "hyper-parameters of the literature", choices=("jiant", "xtreme"))
     batch_size: int | None = setting(None, "training rows an optimizer step, over all ranks", minimum=1)
-    micro_batch_size: int | None = setting(None, "rows a forward pass on one rank; default batch_size / ranks, at most 32", minimum=1)
+    micro_batch_size: int | None = setting(
+        None, "rows a forward pass on one rank; default batch_size / ranks, at most 32", minimum=1
+    )
     learning_rate: float | None = setting(None, "peak learning rate", minimum=0)
     warmup: float | None = setting(None, "share of the steps (below 1) or number of steps", minimum=0)
     weight_decay: float | None = setting(None, "AdamW decay, not on biases and LayerNorm", minimum=0)
@@ -177,7 +183,9 @@ class Study:
     target: Target = setting(Target, "target tasks")
     evaluation: Evaluation = setting(Evaluation, "scoring")
     training: Training = setting(Training, "optimization, for all runs")
-    deepspeed: dict[str, Any] = setting({"config": "zero2"}, "config: FILE or the name of one in ds_configs/, and overrides")
+    deepspeed: dict[str, Any] = setting(
+        {"config": "zero2"}, "config: FILE or the name of one in ds_configs/, and overrides"
+    )
     launch: Launch = setting(Launch, "processes")
     seeds: list[int] = setting([1], "seeds of both phases, unless a phase gives its own", minimum=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import math
@@ -136,9 +137,7 @@ def _convert(hint: Any, value: Any, where: str, limits: Mapping[str, Any]) -> An
 
 def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
-        raise InputError(
-            f"{where} has the key {key!r}", "text", 'quote it (YAML reads a bare `no` as false): "no"'
-        )
+        raise InputError(f"{where} has the key {key!r}", "text", 'quote it (YAML reads a bare `no` as false): "no"')
     return key
 
 
@@ -146,10 +145,8 @@ def _scalar(hint: type, value: Any, where: str, limits: Mapping[str, Any]) -> An
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if hint is float and isinstance(value, str):
-        try:  # YAML 1.1 reads 1e-5 as text
+        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-5 as text
             value = float(value)
-        except ValueError:
-            pass
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
         name = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[hint]
         quote = f', quote it: "{value}"' if hint is str else ""

@@ -62,8 +62,9 @@ class PreparedSet:
         return int(self.manifest["rows"])
 
 
-def write_set(folder: Path, format_name: str, examples: Sequence[Example], rows: Sequence[Feature],
-              manifest: Mapping[str, Any]) -> None:  # fmt: skip
+def write_set(
+    folder: Path, format_name: str, examples: Sequence[Example], rows: Sequence[Feature], manifest: Mapping[str, Any]
+) -> None:
     """Write one prepared set; `manifest` adds the caller's facts (sources with hashes, counts)."""
     import datasets
 
@@ -91,4 +92,6 @@ def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tuple(value: Any) -> Any:
-    return tuple(_tuple(item) for item in value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+    return (
+        tuple(_tuple(item) for item in value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+    )

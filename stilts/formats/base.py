@@ -62,6 +62,14 @@ class Format(ABC):
     def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Per row: the summed loss and the number of units (examples, or labelled tokens), both float32 (batch,)."""
 
+    def units(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What a row counts for in the mean loss of a global batch, float32 (batch,): 1, or its labelled tokens."""
+        import torch
+
+        if "labels" in self.token_columns:
+            return (batch["labels"] != self.token_columns["labels"]).sum(dim=1).float()
+        return torch.ones_like(batch["weight"])
+
     @abstractmethod
     def decode(
         self, task: Task, example: Any, rows: Sequence[Feature], outputs: Sequence[np.ndarray]

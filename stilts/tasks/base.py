@@ -30,7 +30,9 @@ class Task:
         parallel: the same items exist in every language, so English stands for all in the leak check.
         id_space: tasks with the same value share example ids; None where ids identify nothing.
         reader: the name of a reader in `stilts.data.sources`.
-        files: split -> path below `data.root` with {language}; `*` is a glob whose matches are concatenated.
+        files: split -> path below `data.root`, with {language}, {iso3} or {name} (English, lower case); `*` is a glob
+            whose matches are concatenated in sorted order. Several candidates are separated by "|": the first that
+            exists is read.
         sizes: split -> language (or "*") -> number of examples of the official release.
         version: raised whenever reading, features or scoring of this task change.
     """

@@ -1,0 +1,223 @@
+"""The `stilts` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stilts.errors import InputError, MissingCells, StiltsError, Stopped
+
+if TYPE_CHECKING:
+    from stilts.study.plan import Plan
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Intermediate training and zero-shot cross-lingual evaluation of multilingual encoders.",
+)
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="study file")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")
+]
+Json = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+def main() -> None:
+    """Run the command line. A wrong input or failed study ends with its exit code and one line on stderr."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except StiltsError as error:
+        print(f"stilts: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stilts: interrupted: run the same command again to go on", file=sys.stderr)
+        sys.exit(Stopped.exit_code)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        # typer carries its own click and does not export the class of usage errors.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        print(f"stilts: {' '.join(message().split())} See `stilts --help`.", file=sys.stderr)
+        sys.exit(InputError.exit_code)
+
+
+@app.command()
+def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] = None, as_json: Json = False) -> None:
+    """List the declared tasks, or show one."""
+    from stilts.settings import plain
+    from stilts.tasks import TASKS, UNDECLARED, get_task
+
+    chosen = [get_task(name)] if name else list(TASKS.values())
+    if as_json:
+        rows = [plain(task) for task in chosen]
+        _print_json(rows[0] if name else {"tasks": rows, "not_yet_declared": list(UNDECLARED)})
+    elif name:
+        for key, value in plain(chosen[0]).items():
+            shown = " ".join(map(str, value)) if isinstance(value, list) else value
+            if shown not in ("", None, {}, False):
+                print(f"{key + ':':28}{shown}")
+    else:
+        from stilts.study.show import table
+
+        header = ("task", "kind", "format", "languages", "metrics", "trained on", "licence")
+        print(table(header, [
+            (t.name, t.kind, t.format, len(t.languages), " ".join(t.metrics), " ".join(t.trains_on) or None, t.licence)
+            for t in chosen
+        ]))  # fmt: skip
+        print(f"\nnot yet declared: {' '.join(UNDECLARED)}")
+
+
+@app.command()
+def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Show the runs of a study, and write them to its folder if it can be run."""
+    from stilts.study.show import plan_json, plan_text
+    from stilts.study.write import Locked, study_lock, study_text, write
+
+    planned = _plan(study, overrides)
+    if as_json:
+        _print_json(plan_json(planned))
+    else:
+        print(plan_text(planned))
+    if planned.undeclared or planned.later:
+        return
+    try:
+        with study_lock(planned.folder):
+            write(planned, study_text(study, overrides or ()))
+    except Locked:
+        print("stilts: not written: the study is running", file=sys.stderr)
+        return
+    if not as_json:
+        print(f"\nwritten to {planned.folder}/plan.jsonl and {planned.folder}/runs/")
+
+
+@app.command()
+def prepare(study: StudyFile, overrides: Overrides = None) -> None:
+    """Turn the raw files of a study into features on disk, once."""
+    from stilts.study.local import prepare_data
+    from stilts.study.write import study_lock, study_text, write
+
+    planned = _plan(study, overrides)
+    planned.refuse_unfinished()
+    with study_lock(planned.folder):
+        write(planned, study_text(study, overrides or ()))
+        prepare_data(planned)
+    print(f"{len(planned.specs)} sets are prepared in {planned.features}")
+
+
+@app.command()
+def run(study: StudyFile, overrides: Overrides = None) -> None:
+    """Prepare and execute on this machine what is not done yet, then collect."""
+    from stilts.study.local import run_study
+    from stilts.study.write import study_text
+
+    planned = _plan(study, overrides)
+    _report(run_study(planned, study_text(study, overrides or ())))
+
+
+@app.command()
+def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Show how far every run is."""
+    from collections import Counter
+
+    from stilts.settings import plain
+    from stilts.study.show import status_text
+    from stilts.study.status import study_status
+
+    planned = _plan(study, overrides)
+    states = study_status(planned.folder, [r.run for r in planned.runs])
+    if as_json:
+        rows = [{"run": r.run, "kind": r.kind, "recipe": r.recipe, **plain(states[r.run])} for r in planned.runs]
+        _print_json({"study": planned.study.name, "states": Counter(s.state for s in states.values()), "runs": rows})
+    else:
+        print(status_text(planned, states))
+
+
+@app.command()
+def collect(study: StudyFile, overrides: Overrides = None) -> None:
+    """Merge the scores there are into results/."""
+    from stilts.study.collect import collect as merge
+
+    planned = _plan(study, overrides)
+    planned.refuse_unfinished()
+    _report(merge(planned))
+
+
+@app.command()
+def logs(
+    study: StudyFile,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="run id, as in `stilts status`")],
+    overrides: Overrides = None,
+) -> None:
+    """Print the log of one run: log.txt, or what its launcher said if it has none."""
+    from stilts.study.local import find_run
+    from stilts.study.processes import LAUNCHER_LOG
+
+    folder = find_run(_plan(study, overrides), run_id)
+    path = next((folder / name for name in ("log.txt", LAUNCHER_LOG) if (folder / name).is_file()), None)
+    if path is None:
+        raise InputError(f"run {run_id} has no log", "a run that was started", "start it with `stilts run`")
+    sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))
+
+
+@app.command()
+def tensorboard(
+    study: StudyFile,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(help="port to listen on")] = 6006,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "localhost",
+) -> None:
+    """Start TensorBoard on the runs of a study."""
+    folder = _plan(study, overrides).folder / "runs"
+    if not folder.is_dir():
+        raise InputError(f"no runs in {folder}", "a study that was started", "start it with `stilts run`")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", host]
+    raise typer.Exit(subprocess.call(command))
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="new folder for data and model")],
+    seed: Annotated[int, typer.Option(help="everything drawn follows from it")] = 1,
+    languages: Annotated[int, typer.Option(help="invented languages beside English")] = 4,
+) -> None:
+    """Write the generated sample benchmark and its tiny model."""
+    from stilts.sample import generate
+
+    generate(out, seed, languages)
+    print(f"sample benchmark written to {out}")
+
+
+def _plan(study: Path, overrides: list[str] | None) -> Plan:
+    from stilts.config import load_study
+    from stilts.study.plan import expand
+
+    return expand(load_study(study, overrides or ()))
+
+
+def _report(collected: Any) -> None:
+    """Print the table, what could not be used and what is missing; raise MissingCells if something is."""
+    print(collected.table)
+    for problem in collected.problems:
+        print(f"note: {problem}")
+    for cell in collected.missing:
+        print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
+    print(f"results: {collected.folder} ({collected.cells - len(collected.missing)} of {collected.cells} cells)")
+    if collected.missing:
+        sys.stdout.flush()
+        raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -1,0 +1,71 @@
+"""Which examples of a split a set holds: all, the held-out articles, or the rest; and whether they can be used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from stilts.data.specs import SetSpec
+from stilts.errors import InputError
+from stilts.tasks.base import Task
+from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample
+
+HELD_OUT_OF = 20  # one article in this many
+
+
+def take_part(examples: Sequence[Example], part: str) -> list[Example]:
+    """All examples, or those whose article is ("heldout") or is not ("rest") in the held-out twentieth.
+
+    An article is held out by its own hash, so the choice does not depend on the others; where the hash chooses none,
+    the article with the smallest one is.
+    """
+    if part == "all":
+        return list(examples)
+    hashes = {name: _hash(name) for name in {article_of(example) for example in examples}}
+    chosen = {name for name, value in hashes.items() if value % HELD_OUT_OF == 0}
+    if not chosen and hashes:
+        chosen = {min(hashes, key=lambda name: (hashes[name], name))}
+    return [example for example in examples if (article_of(example) in chosen) == (part == "heldout")]
+
+
+def article_of(example: Example) -> str:
+    """What must stay on one side: article or context, premise, sentence."""
+    if isinstance(example, SpanExample):
+        return example.article or example.context
+    if isinstance(example, PairExample):
+        return example.text_a
+    return example.text if isinstance(example, RetrievalExample) else " ".join(example.words)
+
+
+def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: Sequence[Path]) -> None:
+    """Raise InputError for a set without examples or with missing labels."""
+    name = f"{task.name}/{spec.split}/{spec.language}"
+    files = ", ".join(map(str, paths))
+    if not examples:
+        part = "" if spec.part == "all" else f" (part {spec.part!r})"
+        raise InputError(
+            f"{name}{part} has no example in {files}", "at least one", "use a larger file or another split"
+        )
+    bare = sum(not has_label(example) for example in examples)
+    if bare:
+        role = {"train": "training", "select": "selection", "evaluate": "evaluation"}[spec.purpose]
+        raise InputError(
+            f"{files} has no labels for {bare} of {len(examples)} examples of {name}",
+            f"gold labels in {'an' if role == 'evaluation' else 'a'} {role} set (XTREME strips them from its copies)",
+            f"take the file of the original data set ({task.home_page}) and name it in "
+            f"data.files.{task.name}.{spec.split}.{spec.language}",
+        )
+
+
+def has_label(example: Example) -> bool:
+    """False where the file carries no label, tags or answers."""
+    if isinstance(example, PairExample):
+        return example.label is not None
+    if isinstance(example, SpanExample):
+        return example.answers is not None
+    return isinstance(example, RetrievalExample) or example.tags is not None
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

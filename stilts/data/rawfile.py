@@ -1,0 +1,85 @@
+"""Opens raw text files strictly: UTF-8 only, rows counted from 1, and one kind of error for a row that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stilts.errors import InputError
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(row, text) of every line, rows from 1, without the line end (LF or CRLF) and without a byte order mark.
+
+    Only LF ends a line: texts may hold U+2028, U+0085 and lone carriage returns.
+    """
+    with open(path, "rb") as file:
+        for row, raw in enumerate(file, start=1):
+            try:
+                text = raw.decode("utf-8-sig" if row == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise not_utf8(path, row, error) from None
+            yield row, text.removesuffix("\n").removesuffix("\r")
+
+
+def filled_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """As `lines`, but blank lines at the end of the file are left out and a blank line elsewhere is an error."""
+    blank = 0
+    for row, text in lines(path):
+        if not text.strip():
+            blank = blank or row
+            continue
+        if blank:
+            raise malformed(path, blank, "the row is blank", "one example a row", "remove the row or mend the file")
+        yield row, text
+
+
+def load_json(path: Path) -> Any:
+    """The value in a JSON file. Raises InputError for other than UTF-8 or broken JSON, with line and column."""
+    raw = path.read_bytes()
+    try:
+        return json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, raw.count(b"\n", 0, error.start) + 1, error) from None
+    except json.JSONDecodeError as error:
+        raise malformed(
+            path,
+            error.lineno,
+            f"broken JSON at column {error.colno} ({error.msg})",
+            "a whole JSON file",
+            "mend the file",
+        ) from None
+
+
+def load_json_row(path: Path, row: int, text: str) -> dict[str, Any]:
+    """The object in one row of a JSON-lines file."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise malformed(
+            path, row, f"broken JSON at column {error.colno} ({error.msg})", "one JSON object a row", "mend the row"
+        ) from None
+    if not isinstance(value, dict):
+        raise malformed(path, row, "the row is no JSON object", "one JSON object a row", "mend the row")
+    return value
+
+
+def malformed(path: Path, row: int, found: str, expected: str, change: str) -> InputError:
+    """The error for a wrong row."""
+    return InputError(f"{path}, row {row}: {found}", expected, change)
+
+
+def not_utf8(path: Path, row: int, error: UnicodeDecodeError) -> InputError:
+    """The error for bytes that are not UTF-8."""
+    found = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+    return malformed(path, row, found, "UTF-8 text", "convert the file to UTF-8")
+
+
+def text_field(path: Path, row: int, name: str, value: Any) -> str:
+    """`value` if it is text. Raises InputError that names the field."""
+    if not isinstance(value, str):
+        found = f"field {name!r} is missing" if value is None else f"field {name!r} is {value!r}"
+        raise malformed(path, row, found, f"text in {name!r}", "mend the row")
+    return value

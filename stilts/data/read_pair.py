@@ -1,0 +1,118 @@
+"""Reads sentence pairs: JSON lines as SNLI has them, TSV with a header (GLUE, PAWS-X, XNLI), XTREME's TSV without one.
+
+TSV is read without quoting: fields hold unbalanced quotation marks. XTREME's writer doubled some marks; as in its own
+reader they stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from stilts.data.rawfile import filled_lines, load_json_row, malformed, text_field
+from stilts.tasks.base import Task
+from stilts.tasks.examples import PairExample
+
+log = logging.getLogger(__name__)
+
+# Names that official files give to the same thing.
+_TEXT_A, _TEXT_B = ("sentence1", "premise", "context"), ("sentence2", "hypothesis", "hypo")
+_LABEL, _ID, _LANGUAGE = ("gold_label", "label"), ("pairID", "id", "uid"), ("language",)
+_SAME_LABEL = {"contradictory": "contradiction"}  # XNLI's machine-translated training files
+_NO_GOLD = "-"  # SNLI and MultiNLI: the annotators did not agree
+# GLUE's SNLI: rows with five annotators have four columns more than the header, label2 to label5 before the gold one.
+_ONE_ANNOTATOR = ["label1", "gold_label"]
+_PLACEHOLDERS = ("NS", "")  # PAWS-X: the sentence could not be translated
+
+Row = tuple[int, str, str, str, str | None]  # row, id, first text, second text, label
+
+
+def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExample]:
+    """Pairs of all files, without rows that have no gold label ("-") and PAWS-X's "NS" placeholders.
+
+    The id is the file's own, else the row number, so rows that are left out do not shift the others.
+    """
+    for path in paths:
+        dropped = 0
+        for row, name, text_a, text_b, label in _rows(path, language):
+            if task.name == "pawsx" and (text_a.strip() in _PLACEHOLDERS or text_b.strip() in _PLACEHOLDERS):
+                dropped += 1
+                continue
+            label = _SAME_LABEL.get(label, label) if label is not None else None
+            if label == _NO_GOLD and "entailment" in task.labels:
+                dropped += 1
+                continue
+            for field, text in (("first", text_a), ("second", text_b)):
+                if not text.strip():
+                    raise malformed(path, row, f"the {field} text is empty", "two texts", "mend or remove the row")
+            if label is not None and label not in task.labels:
+                expected = f"one of {', '.join(task.labels)}"
+                raise malformed(path, row, f"unknown label {label!r}", expected, "mend the row")
+            yield PairExample(name, text_a, text_b, label)
+        if dropped:
+            log.info("%s: left out %d rows without a gold label or text", path, dropped)
+
+
+def _rows(path: Path, language: str) -> Iterator[Row]:
+    first = next(filled_lines(path), None)
+    if first is None:
+        return
+    if first[1].lstrip().startswith("{"):
+        yield from _json_rows(path)
+    elif _column(first[1].split("\t"), _TEXT_A) is not None and _column(first[1].split("\t"), _TEXT_B) is not None:
+        yield from _header_rows(path, language)
+    else:
+        yield from _plain_rows(path)
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    for row, text in filled_lines(path):
+        value = load_json_row(path, row, text)
+        text_a = text_field(path, row, "sentence1", value.get("sentence1"))
+        text_b = text_field(path, row, "sentence2", value.get("sentence2"))
+        label = text_field(path, row, "gold_label", value["gold_label"]) if "gold_label" in value else None
+        yield row, str(value.get("pairID", row)), text_a, text_b, label
+
+
+def _header_rows(path: Path, language: str) -> Iterator[Row]:
+    rows = filled_lines(path)
+    header = next(rows)[1].split("\t")
+    a, b = _column(header, _TEXT_A), _column(header, _TEXT_B)
+    label, name, code = _column(header, _LABEL), _column(header, _ID), _column(header, _LANGUAGE)
+    assert a is not None, header
+    assert b is not None, header
+    for row, text in rows:
+        fields = text.split("\t")
+        if len(fields) == len(header) + 4 and header[-2:] == _ONE_ANNOTATOR:
+            fields = [*fields[: len(header) - 1], fields[-1]]
+        if len(fields) != len(header):
+            raise _columns(path, row, fields, f"{len(header)} as in the header")
+        if code is not None and fields[code] != language:  # the official XNLI file holds all languages
+            continue
+        yield (
+            row,
+            fields[name] if name is not None else str(row),
+            fields[a],
+            fields[b],
+            fields[label].strip() if label is not None else None,
+        )
+
+
+def _plain_rows(path: Path) -> Iterator[Row]:
+    width = 0
+    for row, text in filled_lines(path):
+        fields = text.split("\t")
+        width = width or len(fields)
+        if len(fields) != width or width not in (2, 3):
+            raise _columns(path, row, fields, f"{width} as in row 1" if width in (2, 3) else "2 or 3 (texts, label)")
+        yield row, str(row), fields[0], fields[1], fields[2].strip() if width == 3 else None
+
+
+def _column(header: list[str], names: tuple[str, ...]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
+
+
+def _columns(path: Path, row: int, fields: list[str], expected: str) -> Exception:
+    plural = "column" if len(fields) == 1 else "columns"
+    return malformed(path, row, f"{len(fields)} {plural} separated by tabs", expected, "mend the row")

@@ -1,0 +1,24 @@
+"""The reader of each raw format, by the name a task declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stilts.data.read_pair import read_pairs
+from stilts.data.read_retrieval import read_retrieval
+from stilts.data.read_span import read_spans
+from stilts.data.read_tagging import read_tagged
+from stilts.tasks.base import Task
+
+Reader = Callable[[Task, list[Path], str], Iterator[Any]]
+"""Called with the task, the files and the language; yields examples in file order. The format of a file is recognised
+from its content and extension, so every official format of a task is accepted for any split."""
+
+READERS: dict[str, Reader] = {
+    "pair": read_pairs,
+    "span": read_spans,
+    "tagging": read_tagged,
+    "retrieval": read_retrieval,
+}

@@ -1,0 +1,39 @@
+"""Names one prepared set before it exists: a pure function, so plan and `prepare` agree without reading a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from stilts.config import DataSettings, ModelSettings, SetRef
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """What is to be prepared for one task, split and language.
+
+    Attributes:
+        purpose: "train" (rows with labels), "select" (English dev or held-out articles) or "evaluate".
+        part: "all" of the split, "heldout" (about one article in twenty, by hash) or "rest" (the others).
+        max_length: longest row in tokens.
+        limit: at most this many examples (of the part), or None.
+        task_version: the declaration's version.
+    """
+
+    task: str
+    split: str
+    language: str
+    purpose: str
+    max_length: int
+    task_version: int
+    part: str = "all"
+    limit: int | None = None
+
+    def ref(self, model: ModelSettings, data: DataSettings) -> SetRef:
+        """Where the set lies below the feature folder; any setting that changes its content changes the name."""
+        override = data.files.get(self.task, {})
+        facts = [asdict(self), model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
+        facts[0] = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+        return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")

@@ -1,0 +1,132 @@
+"""Runs a model over prepared sets, shared over the ranks, and brings the predictions together on rank 0.
+
+Every rank runs the same number of forward passes: under ZeRO-3 a rank without rows would otherwise leave the others
+waiting in a gather (uneven shards).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from stilts.data.batches import Batch, collate
+from stilts.data.store import PreparedSet
+from stilts.evaluation.search import pool
+from stilts.formats import get_format
+from stilts.formats.base import Feature, Prediction
+from stilts.tasks.base import Task
+from stilts.training.distributed import World
+
+TOKENS_A_BATCH = 16384  # padded tokens a forward pass, on one rank
+
+Batches = list[list[int]]
+
+
+class Predictor:
+    """Predicts with one model on all ranks.
+
+    Args:
+        model: a `MultiTaskModel`, or the DeepSpeed engine's module (ZeRO-3 gathers weights in its hooks).
+        pad_token: the tokenizer's padding id.
+        world: this rank's place.
+        tokens: padded tokens a forward pass.
+    """
+
+    def __init__(self, model: torch.nn.Module, pad_token: int, world: World, tokens: int = TOKENS_A_BATCH) -> None:
+        self.model, self.pad_token, self.world, self.tokens = model, pad_token, world, tokens
+
+    @torch.no_grad()
+    def predict(self, task: Task, head: str, prepared: PreparedSet) -> list[Prediction] | None:
+        """Predictions of every example in file order, on rank 0; None elsewhere. A collective."""
+        form = get_format(task.format)
+        mine = self._my_examples(prepared)
+        decoded: dict[int, Prediction] = {}
+        waiting: dict[int, list[tuple[int, Feature, np.ndarray]]] = {}
+        rows_of = _rows_by_example(prepared, mine)
+        rows = [row for example in mine for row in rows_of[example]]
+        for numbers, features, output in self._outputs(prepared, rows, head=head):
+            for i, feature in enumerate(features):
+                example = int(feature["example"])
+                # a token format's logits have a length axis: cut the padding off
+                one = output[i, : len(feature["input_ids"])] if output.ndim == 3 else output[i]
+                done = waiting.setdefault(example, [])
+                done.append((numbers[i], feature, one))
+                if len(done) == len(rows_of[example]):
+                    parts = sorted(waiting.pop(example), key=lambda part: part[0])
+                    rows_in_order, outputs = [p[1] for p in parts], [p[2] for p in parts]
+                    decoded[example] = form.decode(task, prepared.examples[example], rows_in_order, outputs)
+        gathered = self.world.gather(decoded)
+        if gathered is None:
+            return None
+        merged = {example: prediction for part in gathered for example, prediction in part.items()}
+        return [merged[i] for i in range(len(prepared.examples))]
+
+    @torch.no_grad()
+    def embed(self, prepared: PreparedSet, layer: int, pooling: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """L2-normalised float32 vectors of both sides, each (examples, hidden), on rank 0; None elsewhere."""
+        mine = self._my_examples(prepared)
+        rows_of = _rows_by_example(prepared, mine)
+        rows = [row for example in mine for row in rows_of[example]]
+        vectors: dict[tuple[int, int], np.ndarray] = {}
+        for numbers, features, output in self._outputs(prepared, rows, layer=layer, pooling=pooling):
+            for i in range(len(numbers)):
+                vectors[int(features[i]["example"]), int(features[i]["side"])] = output[i]
+        gathered = self.world.gather(vectors)
+        if gathered is None:
+            return None
+        merged = {key: vector for part in gathered for key, vector in part.items()}
+        sides = [np.stack([merged[i, side] for i in range(len(prepared.examples))]) for side in (0, 1)]
+        return sides[0], sides[1]
+
+    def _my_examples(self, prepared: PreparedSet) -> list[int]:
+        """This rank's examples: dealt out by length, so that ranks have like amounts of work."""
+        tokens = np.zeros(len(prepared.examples), dtype=np.int64)
+        np.add.at(tokens, np.asarray(prepared.rows["example"]), prepared.lengths)
+        order = np.argsort(-tokens, kind="stable")
+        return [int(i) for i in order[self.world.rank :: self.world.size]]
+
+    def _outputs(
+        self, prepared: PreparedSet, rows: Sequence[int], pooling: str = "", **what: Any
+    ) -> Iterator[tuple[list[int], list[Feature], np.ndarray]]:
+        """Row numbers, features and float32 outputs (padded), one batch at a time."""
+        form = get_format(prepared.manifest["format"])
+        was_training = self.model.training
+        self.model.eval()
+        mine = cut(rows, prepared.lengths, self.tokens)
+        passes = int(self.world.all_gather([len(mine)]).max())
+        for number in range(passes):
+            numbers = mine[number] if number < len(mine) else []
+            features = [prepared.rows[i] for i in numbers or [0]]
+            batch = self._to_device(collate(features, form, self.pad_token))
+            output = self.model(batch, **what)
+            if pooling:
+                output = pool(output, batch["attention_mask"], pooling)
+            if numbers:
+                yield numbers, features, output.float().cpu().numpy()
+        self.model.train(was_training)
+
+    def _to_device(self, batch: Batch) -> Batch:
+        return {name: tensor.to(self.world.device) for name, tensor in batch.items()}
+
+
+def cut(rows: Sequence[int], lengths: np.ndarray, tokens: int) -> Batches:
+    """Batches of rows of like length with at most `tokens` padded tokens each (a longer row goes alone)."""
+    batches: Batches = []
+    for row in sorted(rows, key=lambda i: int(lengths[i]), reverse=True):
+        # the first row of a batch is its longest
+        if batches and (len(batches[-1]) + 1) * int(lengths[batches[-1][0]]) <= tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def _rows_by_example(prepared: PreparedSet, examples: Sequence[int]) -> dict[int, list[int]]:
+    wanted: dict[int, list[int]] = {example: [] for example in examples}
+    for row, example in enumerate(prepared.rows["example"]):
+        if example in wanted:
+            wanted[example].append(row)
+    return wanted

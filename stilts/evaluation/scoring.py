@@ -1,0 +1,147 @@
+"""Scores prepared sets with a model: predictions on disk, score rows, and the number a checkpoint is chosen by."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.data.store import PreparedSet
+from stilts.evaluation.predict import Predictor
+from stilts.evaluation.search import nearest
+from stilts.formats import get_format
+from stilts.formats.base import Prediction
+from stilts.provenance import code_version
+from stilts.study.status import write_text
+from stilts.tasks import get_task
+from stilts.tasks.base import Task
+
+SCORES_FILE = "scores.jsonl"
+
+
+def default_layer(layers: int) -> int:
+    """The hidden state to pool for retrieval: number 14 of 24 as in the paper, round(14 L / 24) at other depths."""
+    return round(14 * layers / 24)
+
+
+class Scorer:
+    """Scores prepared sets with one model. All methods are collectives.
+
+    Args:
+        predictor: the model and this rank's place.
+        heads: training tasks of the model, the last one first choice for a target.
+        layers: encoder layers, for the retrieval layer.
+    """
+
+    def __init__(self, predictor: Predictor, heads: Sequence[str], layers: int) -> None:
+        self.predictor, self.heads, self.layers = predictor, list(heads), layers
+
+    def score(
+        self, task: Task, language: str, prepared: PreparedSet, retrieval: RetrievalSettings
+    ) -> tuple[dict[str, float], list[Prediction]] | None:
+        """Metrics in points and graded predictions, on rank 0; None elsewhere."""
+        form = get_format(task.format)
+        if form.has_head:
+            head = self._head_for(task)
+            # a head answers in its own training task's labels: mnli's order may not be xnli's
+            labels = get_task(head).labels or task.labels
+            predictions = self.predictor.predict(dataclasses.replace(task, labels=labels), head, prepared)
+        else:
+            predictions = self._retrieve(prepared, retrieval)
+        if predictions is None:
+            return None
+        graded = form.grade(task, language, prepared.examples, predictions)
+        joined = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
+        return graded.metrics, joined
+
+    def task_score(self, task: Task, metrics: dict[str, float]) -> float:
+        """The mean of the metrics that make the task's score (span: EM and F1)."""
+        return sum(metrics[name] for name in task.score_metrics) / len(task.score_metrics)
+
+    def layer(self, retrieval: RetrievalSettings) -> int:
+        """The hidden state that retrieval pools."""
+        return default_layer(self.layers) if retrieval.layer is None else retrieval.layer
+
+    def _head_for(self, task: Task) -> str:
+        same = [head for head in self.heads if get_task(head).format == task.format]
+        return task.name if task.name in same else same[-1]
+
+    def _retrieve(self, prepared: PreparedSet, retrieval: RetrievalSettings) -> list[Prediction] | None:
+        sides = self.predictor.embed(prepared, self.layer(retrieval), retrieval.pooling)
+        if sides is None:
+            return None
+        language, english = sides
+        queries, pool = (english, language) if retrieval.query_side == "english" else (language, english)
+        found = nearest(queries, pool)
+        return [{"id": example.id, "prediction": int(i)} for example, i in zip(prepared.examples, found, strict=True)]
+
+
+class ScoreFile:
+    """`scores.jsonl` of a run: the cells that are done; replaced as a whole at each new cell, never half-written."""
+
+    def __init__(self, run_folder: Path, settings: RunSettings) -> None:
+        self.path, self.settings = run_folder / SCORES_FILE, settings
+        self.rows: list[dict[str, Any]] = []
+        if self.path.is_file():
+            rows = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+            self.rows = [row for row in rows if row["config_hash"] == settings.settings_hash]
+
+    def has(self, ref: SetRef) -> bool:
+        """Whether this set's scores are already there."""
+        return any((r["target"], r["split"], r["language"]) == (ref.task, ref.split, ref.language) for r in self.rows)
+
+    def add(self, ref: SetRef, metrics: dict[str, float], facts: dict[str, Any]) -> None:
+        """Append one row a metric; `facts`: n, step, layer and selection."""
+        run = self.settings
+        for metric, value in metrics.items():
+            self.rows.append(
+                {
+                    "study": run.study,
+                    "run": run.run,
+                    "recipe": run.recipe,
+                    "target": ref.task,
+                    "language": ref.language,
+                    "split": ref.split,
+                    "metric": metric,
+                    "value": value,
+                    "n": facts["n"],
+                    "intermediate_seed": run.seeds["intermediate"],
+                    "target_seed": run.seeds["target"],
+                    "condition": "clean",
+                    "noise_seed": None,
+                    "step": facts["step"],
+                    "layer": facts["layer"],
+                    "selection": facts["selection"],
+                    "task_version": get_task(ref.task).version,
+                    "git": code_version(),
+                    "config_hash": run.settings_hash,
+                }
+            )
+        write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+
+
+def score_all(
+    scorer: Scorer,
+    scores: ScoreFile,
+    run_folder: Path,
+    features: Path,
+    facts: dict[str, Any],
+    on_cell: Callable[[SetRef, dict[str, float]], None],
+) -> None:
+    """Score every evaluation set of a run that has no score yet; `on_cell` hears of each on rank 0."""
+    main, world = scorer.predictor.world.main, scorer.predictor.world
+    todo = world.from_main([r for r in scores.settings.evaluation_sets if not scores.has(r)] if main else None)
+    for ref in todo:
+        task = get_task(ref.task)
+        retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
+        result = scorer.score(task, ref.language, PreparedSet(features / ref.folder), retrieval)
+        if result is not None:
+            metrics, predictions = result
+            lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)
+            write_text(run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl", lines)
+            layer = None if get_format(task.format).has_head else scorer.layer(retrieval)
+            scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer})
+            on_cell(ref, metrics)

@@ -1,0 +1,1 @@
+"""Encoders and the multi-task model around them."""

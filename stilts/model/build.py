@@ -1,0 +1,120 @@
+"""Builds the model of a run: encoder, fresh or reused heads, whole or partitioned from the start (ZeRO-3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from stilts.errors import StiltsError
+from stilts.formats import get_format
+from stilts.model.encoder import DTYPES, dropout_of, load_encoder
+from stilts.model.multitask import MultiTaskModel
+from stilts.tasks import get_task
+from stilts.tasks.base import Task
+
+HEADS_FILE, FACTS_FILE = "heads.safetensors", "stilts.json"
+INITIAL_STD = 0.02  # BERT's and XLM-R's initializer_range
+
+
+def build_model(
+    name: str,
+    revision: str | None,
+    heads: list[str],
+    seed: int,
+    precision: str,
+    dropout: float | None = None,
+    checkpointing: bool = False,
+    reuse_from: Path | None = None,
+    zero3: dict[str, Any] | None = None,
+) -> MultiTaskModel:
+    """The model of one run, in the dtype of `precision`.
+
+    Args:
+        name: hub id or folder of the encoder.
+        revision: hub revision, for ids only.
+        heads: training tasks that get a head; tasks whose format has none are left out.
+        seed: fresh heads are drawn from (seed, head), whatever the world size or ZeRO stage.
+        reuse_from: an exported model whose heads are taken over where name and shape agree.
+        zero3: the DeepSpeed configuration, if its stage is 3: then nothing is ever whole on one rank.
+    """
+    dtype = DTYPES[precision]
+    keep_alive = _announce_zero3(zero3)
+    encoder = load_encoder(name, revision, dtype, dropout, checkpointing)
+    tasks = {head: get_task(head) for head in heads}
+    with_head = {head: task for head, task in tasks.items() if get_format(task.format).has_head}
+    values = _initial_heads(with_head, encoder, seed, reuse_from)
+    modules = _construct(with_head, encoder, dtype, zero3)
+    model = MultiTaskModel(encoder, modules, {head: get_format(task.format) for head, task in with_head.items()})
+    if modules:
+        from stilts.training.weights import set_weights
+
+        set_weights(model.heads, values)
+    model._deepspeed_config = keep_alive  # transformers holds it by a weak reference
+    return model
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What an export says of itself (`stilts.json`); StiltsError if the folder is no finished export."""
+    path = folder / FACTS_FILE
+    if not path.is_file():
+        raise StiltsError(f"no exported model at {folder}: the run that should have made it is not done")
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def _announce_zero3(config: dict[str, Any] | None) -> Any:
+    if config is None:
+        return None
+    from transformers.integrations import HfDeepSpeedConfig
+
+    return HfDeepSpeedConfig(config)
+
+
+def _head(task: Task, encoder: PreTrainedModel) -> nn.Module:
+    return get_format(task.format).head(task, encoder.config.hidden_size, dropout_of(encoder))
+
+
+def _initial_heads(
+    tasks: Mapping[str, Task], encoder: PreTrainedModel, seed: int, reuse_from: Path | None
+) -> dict[str, torch.Tensor]:
+    """fp32 start values by name ("<head>.<parameter>"), drawn outside any partitioning."""
+    old: dict[str, torch.Tensor] = {}
+    if reuse_from is not None and (reuse_from / HEADS_FILE).is_file():
+        from safetensors.torch import load_file
+
+        old = load_file(str(reuse_from / HEADS_FILE))
+    values = {}
+    for head, task in tasks.items():
+        generator = torch.Generator().manual_seed(_mix(seed, head))
+        for key, parameter in _head(task, encoder).named_parameters():
+            name = f"{head}.{key}"
+            if name in old and old[name].shape == parameter.shape:
+                values[name] = old[name]
+            elif parameter.dim() > 1:
+                values[name] = torch.randn(parameter.shape, generator=generator) * INITIAL_STD
+            else:
+                values[name] = torch.zeros(parameter.shape)
+    return values
+
+
+def _construct(
+    tasks: Mapping[str, Task], encoder: PreTrainedModel, dtype: torch.dtype, zero3: dict[str, Any] | None
+) -> dict[str, nn.Module]:
+    if zero3 is None:
+        return {head: _head(task, encoder).to(dtype) for head, task in tasks.items()}
+    import deepspeed
+
+    with deepspeed.zero.Init(config_dict_or_path=zero3, dtype=dtype):
+        return {head: _head(task, encoder) for head, task in tasks.items()}
+
+
+def _mix(seed: int, text: str) -> int:
+    import zlib
+
+    return seed * 1_000_003 + zlib.crc32(text.encode())

@@ -1,0 +1,62 @@
+"""One encoder with a head for each training task; every head takes part in every forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from stilts.formats.base import Format
+
+ENCODER_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class MultiTaskModel(nn.Module):
+    """An encoder and its heads.
+
+    Heads that are idle in a step still run, on one position and with weight 0: DeepSpeed would otherwise update them
+    with their previous gradient (ZeRO-3, and ZeRO-1/2 with offload), and ranks could disagree (ZeRO-1/2).
+
+    Args:
+        encoder: a transformers encoder; its last hidden state is (batch, length, hidden).
+        heads: head name (the training task) -> module.
+        formats: head name -> the format whose loss it is trained by.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, nn.Module], formats: Mapping[str, Format]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(dict(heads))
+        self.formats = dict(formats)
+
+    def forward(
+        self,
+        batch: Mapping[str, torch.Tensor],
+        head: str | None = None,
+        normaliser: float | None = None,
+        layer: int | None = None,
+    ) -> torch.Tensor:
+        """What is asked for, from one padded batch (`stilts.data.batches.Batch`).
+
+        With `normaliser`: the scalar float32 training loss, sum(weight * loss) / normaliser, idle heads included with
+        weight 0. With `head` alone: its logits. With `layer`: that hidden state (0 = embeddings).
+        """
+        inputs = {name: batch[name] for name in ENCODER_INPUTS if name in batch}
+        if layer is not None:
+            states = self.encoder(**inputs, output_hidden_states=True).hidden_states
+            return states[layer]
+        hidden = self.encoder(**inputs).last_hidden_state
+        assert head is not None
+        if normaliser is None:
+            return self.heads[head](hidden)
+        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        # the same order in every step: ZeRO-3 prefetches by the order of the last one
+        for name, module in self.heads.items():
+            if name == head:
+                sums, _ = self.formats[name].loss(module(hidden), batch)
+                loss = loss + (sums * batch["weight"]).sum() / normaliser
+            else:
+                loss = loss + 0.0 * module(hidden[:, :1]).float().sum()
+        return loss

@@ -1,0 +1,5 @@
+"""The sample benchmark: small generated data in official formats, invented languages, and a tiny XLM-R."""
+
+from stilts.sample.benchmark import generate
+
+__all__ = ["generate"]

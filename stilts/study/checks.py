@@ -1,0 +1,171 @@
+"""What is wrong with a study, before anything is read or run; and what this version cannot do yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from stilts.config import Recipe, Study
+from stilts.errors import InputError
+from stilts.settings import unknown
+from stilts.tasks import BENCHMARKS, TASKS, UNDECLARED, check_language, target_tasks
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+SPLITS = ("train", "dev", "test")
+
+
+def kind_of(name: str) -> str:
+    """ "intermediate" or "target", also for tasks that are only known by name. Raises InputError for an unknown one."""
+    if name in TASKS:
+        return TASKS[name].kind
+    if name in UNDECLARED:
+        return "target" if any(name in target_tasks(benchmark) for benchmark in BENCHMARKS) else "intermediate"
+    raise unknown(f"task {name!r}", name, [*TASKS, *UNDECLARED], "see `stilts tasks`")
+
+
+def check_study(study: Study) -> None:
+    """Raise InputError for the first setting that contradicts another one or names something that does not exist."""
+    _check_name(study.name, "name")
+    _check_seeds(study.seeds, "seeds", needed=True)
+    _check_seeds(study.target.seeds, "target.seeds")
+    _no_repeats([recipe.name for recipe in study.intermediate], "intermediate", "recipe")
+    for index, recipe in enumerate(study.intermediate):
+        _check_recipe(recipe, f"intermediate[{index}]")
+    baselines = [recipe.name for recipe in study.intermediate if is_baseline(recipe)]
+    if len(baselines) > 1:
+        raise InputError(
+            f"recipes {' and '.join(baselines)} both have no task",
+            "at most one baseline",
+            "remove one from intermediate",
+        )
+    _check_targets(study)
+    _check_data(study)
+
+
+def is_baseline(recipe: Recipe) -> bool:
+    """True for the recipe without an intermediate phase."""
+    return not recipe.tasks and recipe.mlm is None
+
+
+def not_in_this_version(study: Study) -> list[str]:
+    """The settings of a study that are part of the contract but that this version cannot carry out, one line each."""
+    lines = []
+    for recipe in study.intermediate:
+        where = f"recipe {recipe.name}"
+        lines += [f"{where}: mlm"] if recipe.mlm is not None else []
+        lines += [f"{where}: translated_from"] if recipe.translated_from else []
+        lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
+        lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
+        lines += [f"{where}: select: none"] if recipe.select == "none" else []
+    for name, settings in study.target.per_task.items():
+        lines += [f"target.per_task.{name}.retrieval.tuned_on"] if settings.retrieval.tuned_on else []
+    lines += ["evaluation.conditions other than clean"] if study.evaluation.conditions != ["clean"] else []
+    lines += ["data.mirror"] if study.data.mirror else []
+    lines += ["launch.backend: slurm"] if study.launch.backend == "slurm" else []
+    lines += ["launch.profile"] if study.launch.profile else []
+    lines += ["launch.nodes above 1"] if study.launch.nodes > 1 else []
+    return lines
+
+
+def _check_recipe(recipe: Recipe, where: str) -> None:
+    _check_name(recipe.name, f"{where}.name")
+    _no_repeats(recipe.tasks, f"{where}.tasks", "task")
+    for task in recipe.tasks:
+        if kind_of(task) != "intermediate":
+            raise InputError(
+                f"{where}.tasks has {task!r}, a target task", "intermediate tasks", "move it to target.tasks"
+            )
+    _check_seeds(recipe.seeds, f"{where}.seeds")
+    for code in recipe.languages:
+        check_language(code)
+    for code in recipe.mlm.languages if recipe.mlm else []:
+        check_language(code)
+    given = [k for k in ("steps", "examples", "epochs") if getattr(recipe.budget, k) is not None]
+    if len(given) > 1:
+        raise InputError(f"{where}.budget has {' and '.join(given)}", "one of them", f"remove one from {where}.budget")
+    if recipe.budget.epochs == 0:
+        raise InputError(f"{where}.budget.epochs is 0", "more than 0", "use `tasks: []` for a recipe without training")
+    _check_sampling(recipe, f"{where}.sampling")
+
+
+def _check_sampling(recipe: Recipe, where: str) -> None:
+    sampling = recipe.sampling
+    if sampling.strategy != "given":
+        if sampling.weights:
+            raise InputError(
+                f"{where} has weights but the strategy {sampling.strategy}",
+                "the strategy given",
+                f"set {where}.strategy: given, or remove the weights",
+            )
+        return
+    for task in sampling.weights:
+        if task not in recipe.tasks:
+            raise unknown(f"task {task!r} in {where}.weights", task, recipe.tasks, "name the recipe's tasks only")
+    absent = [task for task in recipe.tasks if task not in sampling.weights]
+    if absent or not any(sampling.weights.values()):
+        raise InputError(
+            f"{where} is given but has no weight for {', '.join(absent)}" if absent else f"{where}.weights are all 0",
+            "a weight for every task of the recipe, one above 0",
+            f"add {where}.weights",
+        )
+
+
+def _check_targets(study: Study) -> None:
+    target = study.target
+    _no_repeats(target.tasks, "target.tasks", "task")
+    known = target_tasks(target.benchmark)
+    for task in target.tasks:
+        if kind_of(task) != "target":
+            raise InputError(
+                f"target.tasks has {task!r}, an intermediate task", f"one of {', '.join(known)}", "move it to a recipe"
+            )
+        if task not in known:
+            raise InputError(
+                f"target.tasks has {task!r}",
+                f"tasks of {target.benchmark}: {', '.join(known)}",
+                "change target.benchmark",
+            )
+    chosen = target.tasks or list(known)
+    for name, settings in target.per_task.items():
+        if name not in chosen:
+            raise unknown(f"task {name!r} in target.per_task", name, chosen, "add it to target.tasks or remove it")
+        for stage in settings.train or []:
+            kind_of(stage)
+    if isinstance(target.languages, dict):
+        for name in target.languages:
+            if name not in chosen:
+                raise unknown(f"task {name!r} in target.languages", name, chosen, "add it to target.tasks or remove it")
+
+
+def _check_data(study: Study) -> None:
+    for name, splits in study.data.files.items():
+        kind_of(name)
+        for split, files in splits.items():
+            if split not in SPLITS:
+                raise unknown(f"split {split!r} in data.files.{name}", split, SPLITS, "rename it")
+            for code in files:
+                check_language(code, where=f"data.files.{name}.{split}")
+    for name, limits in study.data.limit.items():
+        kind_of(name)
+        for split in limits:
+            if split not in SPLITS:
+                raise unknown(f"split {split!r} in data.limit.{name}", split, SPLITS, "rename it")
+
+
+def _check_name(name: str, where: str) -> None:
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{where} is {name!r}", "letters, digits and . _ + -, a letter or digit first", f"change {where}"
+        )
+
+
+def _check_seeds(seeds: Sequence[int], where: str, needed: bool = False) -> None:
+    if needed and not seeds:
+        raise InputError(f"{where} is empty", "at least one seed", f"write {where}: [1]")
+    _no_repeats(seeds, where, "seed")
+
+
+def _no_repeats(values: Sequence[object], where: str, what: str) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise InputError(f"{where} has the {what} {value!r} twice", "each once", "remove or rename one")

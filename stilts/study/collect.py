@@ -1,0 +1,63 @@
+"""Merges the scores of all runs into `results/`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stilts.study.deltas import COLUMNS, deltas
+from stilts.study.plan import Plan
+from stilts.study.scores import KEYS, read_scores
+from stilts.study.status import write_text
+from stilts.study.tables import by_language, xtreme, xtreme_markdown, xtreme_rows
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What `collect` found and wrote.
+
+    Attributes:
+        folder: `results/`.
+        table: the text of xtreme.md.
+        missing: the entries of `missing` in xtreme.json.
+        problems: lines of score files that could not be used.
+        cells: number of planned cells (recipe x target x language).
+    """
+
+    folder: Path
+    table: str
+    missing: list[dict[str, str]]
+    problems: list[str]
+    cells: int
+
+
+def collect(plan: Plan) -> Collected:
+    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv and deltas.csv from the scores there are."""
+    folder = plan.folder / "results"
+    scores = read_scores(plan)
+    content = xtreme(plan, scores)
+    text = xtreme_markdown(content, plan)
+    header, rows = xtreme_rows(content, plan)
+    languages = by_language(plan, scores)
+    write_text(folder / "scores.csv", _csv(KEYS, list(scores.rows.values())))
+    write_text(folder / "by_language.csv", _csv(list(languages[0]) if languages else (), languages))
+    write_text(folder / "deltas.csv", _csv(COLUMNS, deltas(plan, scores)))
+    write_text(folder / "xtreme.csv", _csv(header, [dict(zip(header, row, strict=True)) for row in rows]))
+    write_text(folder / "xtreme.md", text)
+    write_text(folder / "xtreme.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    cells = {(cell.recipe, cell.target, cell.language) for cell in plan.cells}
+    return Collected(folder, text, content["missing"], scores.problems, len(cells))
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Comma-separated text; None becomes an empty field."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,218 @@
+"""Executes a plan on this machine: starts runs when those they need are done, and goes on after a failed one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from stilts.config import RunSettings
+from stilts.errors import InputError, Stopped
+from stilts.study.collect import Collected, collect
+from stilts.study.launcher import command, device_slots, environment, trainer_path
+from stilts.study.plan import Plan
+from stilts.study.processes import LAUNCHER_LOG, RunProcess, end, log_tail, settle, start
+from stilts.study.progress import Progress
+from stilts.study.status import Status, possibly_alive, recorded_status, write_status
+from stilts.study.write import study_lock, write
+
+POLL = 0.2  # seconds between looks at the running processes
+OLD_RANKS = 15.0  # seconds to wait for ranks of an earlier, killed `stilts run` to end themselves
+FOREIGN = 600.0  # seconds without a heartbeat after which ranks on another machine are taken for dead
+AGAIN = "run the same command again to go on"
+
+Command = Callable[[RunSettings, Path, list[int]], list[str]]
+
+
+def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout) -> Collected:
+    """`stilts run`: write the plan, prepare its data, execute what is not done yet, collect.
+
+    Args:
+        plan: an expanded study.
+        text: the study file's text.
+        trainer: the program that executes a run.yaml; default train.py of this checkout.
+        out: where progress is written.
+
+    Raises:
+        InputError: the study cannot be run, or is running already.
+        Stopped: SIGINT or SIGTERM arrived; all processes have ended.
+    """
+    plan.refuse_unfinished()
+    program = trainer or trainer_path()
+    slots = device_slots(plan.study.launch)
+    with study_lock(plan.folder):
+        write(plan, text)
+        with stop_signals() as stop:
+            prepare_data(plan, out)
+            stop.deferred = True  # from here on the loop ends the processes first
+            processes = plan.study.launch.processes
+            execute(plan, lambda run, file, devices: command(program, file, processes, devices), stop, slots, out)
+        return collect(plan)
+
+
+def prepare_data(plan: Plan, out: TextIO = sys.stdout) -> None:
+    """Prepare the sets of every run that is not done."""
+    from stilts.data.prepare import prepare
+
+    if all(recorded_status(plan.run_folder(run.run)).state == "done" for run in plan.runs):
+        return
+    prepare(plan.study, list(plan.specs), plan.features)
+
+
+class Stop:
+    """Whether a signal asked to stop. Until `deferred` is set, the signal raises Stopped at once."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self.deferred = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number).name
+        if not self.deferred:
+            self.check()
+
+    def check(self) -> None:
+        """Raise Stopped if a signal arrived."""
+        if self.signal:
+            raise Stopped(f"stopped by {self.signal}: {AGAIN}")
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Catch SIGINT and SIGTERM for the time of the block."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], out: TextIO = sys.stdout) -> None:
+    """Run everything that is not done, `len(slots)` runs at a time.
+
+    A failed run does not stop the others; those that need it are left out. Raises Stopped after a signal.
+    """
+    with Progress(out) as progress:
+        loop = _Loop(plan, make_command, slots, progress)
+        try:
+            while loop.waiting or loop.active:
+                stop.check()
+                loop.step()
+                time.sleep(POLL)
+        except BaseException:
+            loop.end_all(f"{stop.signal or 'an error'} ended the study: {AGAIN}")
+            raise
+
+
+class _Loop:
+    """The state of one execution."""
+
+    def __init__(self, plan: Plan, make_command: Command, slots: list[list[int]], progress: Progress) -> None:
+        self.plan, self.make_command, self.slots, self.progress = plan, make_command, slots, progress
+        self.environment = environment(plan.study.launch, os.getpid())
+        self.began = time.monotonic()
+        self.active: dict[str, RunProcess] = {}
+        self.done = {run.run for run in plan.runs if self._recorded(run.run).state == "done"}
+        self.failed: dict[str, str] = {}
+        self.waiting = {run.run: run for run in plan.runs if run.run not in self.done}
+        if self.done:
+            progress.line(f"{len(self.done)} of {len(plan.runs)} runs are done already")
+
+    def step(self) -> None:
+        """Take note of what has ended, start what can start."""
+        for name, started in list(self.active.items()):
+            if started.process.poll() is not None:
+                del self.active[name]
+                self._finish(started, settle(started))
+        free = [slot for slot in range(len(self.slots)) if slot not in {one.slot for one in self.active.values()}]
+        for run in list(self.waiting.values()):
+            broken = next((need for need in run.needs if need in self.failed), None)
+            if broken:
+                self._give_up(run.run, f"needs {broken}, which has not ended well")
+            elif free and self.done.issuperset(run.needs) and not self._old_ranks(run.run):
+                self._start(run, free.pop(0))
+        self.progress.update({name: self._recorded(name) for name in self.active})
+
+    def end_all(self, reason: str) -> None:
+        """End every process, and note in their status that they were stopped."""
+        end(list(self.active.values()))
+        for run in self.active:
+            status = self._recorded(run)
+            if status.state in ("pending", "running"):
+                self._note(run, replace(status, state="stopped", error=reason))
+        self.active.clear()
+
+    def _start(self, run: RunSettings, slot: int) -> None:
+        folder = self.plan.run_folder(run.run)
+        before = self._recorded(run.run)
+        # An old state must not be taken for this attempt's if the launcher dies before the trainer writes one.
+        self._note(run.run, replace(before, state="pending", ranks=[], error=None))
+        line = self.make_command(run, folder / "run.yaml", self.slots[slot])
+        self.active[run.run] = start(run.run, slot, folder, line, self.environment)
+        del self.waiting[run.run]
+        self.progress.line(f"{self._count()} {run.run}: started")
+
+    def _finish(self, started: RunProcess, code: int) -> None:
+        run, seconds = started.run, time.monotonic() - started.began
+        status = self._recorded(run)
+        if status.state in ("pending", "running"):
+            tail = log_tail(self.plan.run_folder(run))
+            error = f"the launcher ended with code {code} before the run was done; {LAUNCHER_LOG} ends with: {tail}"
+            status = replace(status, state="stopped" if code == Stopped.exit_code else "failed", error=error)
+            self._note(run, status)
+        if status.state == "done":
+            self.done.add(run)
+            self.progress.line(f"{self._count()} {run}: done in {seconds:.0f} s")
+        else:
+            self.failed[run] = status.error or status.state
+            self.progress.line(f"{self._count()} {run}: {status.state} after {seconds:.0f} s: {self.failed[run]}")
+
+    def _give_up(self, run: str, reason: str) -> None:
+        self.failed[run] = reason
+        self.waiting.pop(run, None)
+        self.progress.line(f"{self._count()} {run}: left out: {reason}")
+
+    def _old_ranks(self, run: str) -> bool:
+        """True while processes of an earlier start may still write to the run's folder; gives up after a while."""
+        status = self._recorded(run)
+        if status.state != "running" or not possibly_alive(status):
+            return False
+        here = possibly_alive(replace(status, ranks=[r for r in status.ranks if r.get("host") == os.uname().nodename]))
+        if not here and time.time() - status.heartbeat > FOREIGN:
+            return False
+        if time.monotonic() - self.began > OLD_RANKS:
+            names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
+            self._give_up(run, f"processes of an earlier start may still run ({names}); end them first")
+        return True
+
+    def _recorded(self, run: str) -> Status:
+        return recorded_status(self.plan.run_folder(run))
+
+    def _note(self, run: str, status: Status) -> None:
+        write_status(self.plan.run_folder(run), replace(status, heartbeat=0.0))
+
+    def _count(self) -> str:
+        total = len(self.plan.runs)
+        return f"[{len(self.done) + len(self.failed)}/{total}]"
+
+
+def find_run(plan: Plan, name: str) -> Path:
+    """The folder of a run of the plan. Raises InputError for an unknown id."""
+    from stilts.settings import unknown
+
+    names = [run.run for run in plan.runs]
+    if name not in names:
+        shown = names if len(names) <= 20 else [*names[:20], "..."]
+        raise unknown(f"run {name!r}", name, shown, "see `stilts status`")
+    if not plan.run_folder(name).is_dir():
+        raise InputError(f"run {name} has no folder yet", "a run that was started", "start it with `stilts run`")
+    return plan.run_folder(name)

@@ -1,0 +1,267 @@
+"""Expands a study into its runs: a pure function, no data is read and nothing heavy is imported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stilts.config import Recipe, RunSettings, Sampling, SetRef, Study, Training
+from stilts.data.specs import SetSpec
+from stilts.errors import InputError
+from stilts.settings import plain
+from stilts.study.checks import check_study, is_baseline, not_in_this_version
+from stilts.study.resolve import intermediate_length, intermediate_training
+from stilts.study.targets import (
+    Group,
+    check_languages,
+    heldout_set,
+    read_limit,
+    retrieval_settings,
+    smaller,
+    target_groups,
+)
+from stilts.tasks import TASKS, Task, get_task, target_tasks
+
+BASELINE = Recipe("none")  # what a study without recipes runs
+_NO_RESULT = ("log_every", "save_every")  # training settings that change no score
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score that the study is to give."""
+
+    run: str
+    recipe: str
+    target: str
+    language: str
+    metric: str
+    split: str
+    intermediate_seed: int | None
+    target_seed: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study and everything they need.
+
+    Attributes:
+        study: the settings as read.
+        recipes: the recipes, at least the baseline.
+        runs: every run, each after those it needs.
+        specs: the sets to prepare, each once.
+        cells: the scores to expect.
+        undeclared: run id -> tasks it needs that are only known by name.
+        later: settings that this version cannot carry out, one line each.
+    """
+
+    study: Study
+    recipes: tuple[Recipe, ...]
+    runs: tuple[RunSettings, ...]
+    specs: tuple[SetSpec, ...]
+    cells: tuple[Cell, ...]
+    undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The study folder."""
+        return self.study.folder
+
+    @property
+    def features(self) -> Path:
+        """The folder of prepared sets."""
+        return Path(self.study.data.cache_dir or self.folder / "features")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Ids of the planned target tasks, in the order of the study."""
+        evaluated = {name for run in self.runs for name in run.evaluates}
+        names = self.study.target.tasks
+        return (
+            tuple(names)
+            if names
+            else tuple(name for name in target_tasks(self.study.target.benchmark) if name in evaluated)
+        )
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the recipe without tasks."""
+        return next((recipe.name for recipe in self.recipes if is_baseline(recipe)), None)
+
+    def run_folder(self, run: str) -> Path:
+        """`<study folder>/runs/<run>`."""
+        return self.folder / "runs" / run
+
+    def refuse_unfinished(self) -> None:
+        """Raise InputError if the study needs tasks or settings that this version does not have."""
+        tasks = sorted({task for names in self.undeclared.values() for task in names})
+        if tasks:
+            raise InputError(
+                f"the study needs tasks that are not yet declared: {', '.join(tasks)}",
+                f"declared tasks: {', '.join(TASKS)}",
+                "leave them out for now (`stilts plan` shows the runs)",
+            )
+        if self.later:
+            raise InputError(
+                f"not in this version: {'; '.join(self.later)}", "settings that can be carried out", "leave them out"
+            )
+
+
+def expand(study: Study) -> Plan:
+    """The plan of a study. Raises InputError for a study that contradicts itself or names what does not exist."""
+    check_study(study)
+    check_languages(study)
+    study = replace(study, deepspeed={"config": "zero2", **study.deepspeed})
+    recipes = tuple(study.intermediate) or (BASELINE,)
+    groups = target_groups(study)
+    builder = _Builder(study)
+    for recipe in recipes:
+        starts: list[tuple[int | None, str | None]] = [(None, None)]
+        if not is_baseline(recipe):
+            starts = [(s, builder.intermediate(recipe, s)) for s in recipe.seeds or study.seeds]
+        for seed, start in starts:
+            for group in groups:
+                builder.targets(recipe, seed, start, group)
+    return Plan(
+        study=study,
+        recipes=recipes,
+        runs=tuple(builder.runs.values()),
+        specs=tuple(builder.specs),
+        cells=tuple(_cells(builder.runs.values())),
+        undeclared=builder.undeclared,
+        later=tuple(not_in_this_version(study)),
+    )
+
+
+class _Builder:
+    """Collects runs in order, with the sets and hashes they bring."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.runs: dict[str, RunSettings] = {}
+        self.specs: dict[SetSpec, SetRef] = {}
+        self.undeclared: dict[str, tuple[str, ...]] = {}
+        cache = study.data.cache_dir
+        self._features = str(Path(cache).absolute()) if cache else RunSettings.features
+
+    def intermediate(self, recipe: Recipe, seed: int) -> str:
+        """Add the intermediate run of a recipe and seed; its id."""
+        tasks = [TASKS[name] for name in recipe.tasks if name in TASKS]
+        training = intermediate_training(self.study, recipe, tasks)
+        train, select = self._intermediate_sets(tasks, training)
+        trains_on = list(dict.fromkeys([*recipe.tasks, *(["mlm"] if recipe.mlm else [])]))
+        return self._add(
+            f"intermediate-{recipe.name}-s{seed}",
+            undeclared=tuple(name for name in trains_on if name not in TASKS),
+            kind="intermediate",
+            recipe=recipe.name,
+            seeds={"intermediate": seed, "target": None},
+            trains_on=trains_on,
+            train_sets=self._refs(train),
+            selection_sets=self._refs(select),
+            sampling=recipe.sampling if len(recipe.tasks) > 1 else Sampling(),
+            training=training,
+        )
+
+    def targets(self, recipe: Recipe, seed: int | None, start: str | None, group: Group) -> None:
+        """Add the runs of a group of targets, for every target seed."""
+        middle = recipe.name + ("" if seed is None else f"-s{seed}")
+        joined = "+".join(group.targets)
+        seeds: Sequence[int | None] = self.study.target.seeds or self.study.seeds
+        for target_seed in [None] if group.kind == "evaluation" else seeds:
+            base = f"{group.kind}-{middle}-{joined}" + ("" if target_seed is None else f"-t{target_seed}")
+            before = start
+            for index, stage in enumerate(group.stages, 1):
+                final = index == len(group.stages)
+                before = self._add(
+                    base if final else f"{base}-{index}of{len(group.stages)}",
+                    undeclared=group.undeclared,
+                    kind=group.kind,
+                    recipe=recipe.name,
+                    seeds={"intermediate": seed, "target": target_seed},
+                    trains_on=list(stage.trains_on),
+                    evaluates=list(group.targets) if final else [],
+                    needs=[before] if before else [],
+                    init_run=before,
+                    init_head=stage.init_head,
+                    train_sets=self._refs(stage.train),
+                    selection_sets=self._refs(stage.select),
+                    evaluation_sets=self._refs(group.evaluate) if final else [],
+                    training=stage.training,
+                    retrieval=retrieval_settings(self.study, group.targets) if final else {},
+                )
+
+    def _intermediate_sets(self, tasks: Sequence[Task], training: Training) -> tuple[list[SetSpec], list[SetSpec]]:
+        train, select, limit = [], [], training.validation_examples
+        for task in tasks:
+            length = intermediate_length(self.study, task)
+            heldout = training.select == "best" and task.selection == "heldout"
+            train.append(
+                SetSpec(task.name, "train", "en", "train", length, task.version, "rest" if heldout else "all",
+                        read_limit(self.study, task, "train"))
+            )  # fmt: skip
+            if heldout:
+                select.append(heldout_set(task, length, limit))
+            elif training.select == "best":
+                dev = smaller(limit, read_limit(self.study, task, "dev"))
+                select.append(SetSpec(task.name, "dev", "en", "select", length, task.version, "all", dev))
+        return train, select
+
+    def _refs(self, specs: Sequence[SetSpec]) -> list[SetRef]:
+        for spec in specs:
+            if spec not in self.specs:
+                self.specs[spec] = spec.ref(self.study.model, self.study.data)
+        return [self.specs[spec] for spec in specs]
+
+    def _add(self, name: str, undeclared: tuple[str, ...], **values: Any) -> str:
+        if name in self.runs:
+            raise InputError(
+                f"two runs would be called {name}", "different run ids", "rename one of the recipes in intermediate"
+            )
+        run = RunSettings(
+            study=self.study.name,
+            run=name,
+            settings_hash="",
+            model=self.study.model,
+            deepspeed=self.study.deepspeed,
+            features=self._features,
+            **values,
+        )
+        waits = dict.fromkeys([*undeclared, *(task for need in run.needs for task in self.undeclared.get(need, ()))])
+        if waits:
+            self.undeclared[name] = tuple(waits)
+        self.runs[name] = replace(run, settings_hash=settings_hash(run, self.runs))
+        return name
+
+
+def settings_hash(run: RunSettings, others: dict[str, RunSettings]) -> str:
+    """Twelve hex digits of everything that can change a run's result, the runs it needs included.
+
+    Names, folders, launch settings and how often a run logs or saves are left out.
+    """
+    facts = plain(run)
+    for key in ("study", "run", "recipe", "settings_hash", "needs", "init_run", "features", "budget"):
+        del facts[key]
+    facts["training"] = {k: v for k, v in facts["training"].items() if k not in _NO_RESULT}
+    facts["init"] = others[run.init_run].settings_hash if run.init_run else None
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def plan_row(run: RunSettings) -> dict[str, Any]:
+    """One line of `plan.jsonl`."""
+    keys = ("run", "kind", "recipe", "trains_on", "evaluates", "needs", "seeds", "settings_hash")
+    return {key: getattr(run, key) for key in keys}
+
+
+def _cells(runs: Any) -> list[Cell]:
+    return [
+        Cell(run.run, run.recipe, ref.task, ref.language, metric, ref.split, run.seeds["intermediate"],
+             run.seeds["target"])
+        for run in runs
+        for ref in run.evaluation_sets
+        for metric in get_task(ref.task).metrics
+    ]  # fmt: skip

@@ -1,0 +1,151 @@
+"""Plans and states as plain text for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stilts.config import RunSettings, Training
+from stilts.study.plan import Plan, plan_row
+from stilts.study.status import Status
+from stilts.tasks import TASKS
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table with aligned columns, also readable on a terminal; None becomes a dash."""
+    cells = [[str(h) for h in header], *[["–" if v is None else str(v) for v in row] for row in rows]]
+    widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(header))]
+    lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)) + " |" for line in cells]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """What `stilts plan --json` prints.
+
+    `cells` counts recipe x target x language, `scores` the score rows (cells x metrics x seeds), both without the
+    runs in `not_yet_declared`, whose languages are not known.
+    """
+    return {
+        "study": plan.study.name,
+        "folder": str(plan.folder),
+        "runs": [plan_row(run) for run in plan.runs],
+        "cells": count_cells(plan),
+        "scores": len(plan.cells),
+        "not_yet_declared": {run: list(tasks) for run, tasks in plan.undeclared.items()},
+        "not_in_this_version": list(plan.later),
+    }
+
+
+def count_cells(plan: Plan) -> int:
+    """Recipes x targets x languages that will have a score."""
+    return len({(cell.recipe, cell.target, cell.language) for cell in plan.cells})
+
+
+def plan_text(plan: Plan) -> str:
+    """What `stilts plan` prints: the phases, which run starts from which, settings and counts."""
+    study = plan.study
+    runs = [run for run in plan.runs if run.kind == "intermediate"]
+    parts = [f"study {study.name}: {study.model.name} -> {plan.folder}"]
+    if runs:
+        parts.append(f"Intermediate phase: {len(runs)} runs\n{_intermediate_table(plan, runs)}")
+    runs = [run for run in plan.runs if run.kind != "intermediate"]
+    parts.append(f"Target phase: {len(runs)} runs (recipe x targets that share them)\n{_target_matrix(plan, runs)}")
+    settings = _settings_table(plan)
+    if settings:
+        parts.append(f"Settings (preset {study.training.preset}, {study.training.precision})\n{settings}")
+    cells = f"{count_cells(plan)} cells (recipe x target x language), {len(plan.cells)} scores"
+    seeds = f"seeds {_seeds(plan, 'intermediate')} x {_seeds(plan, 'target')}"
+    parts.append(f"{len(plan.runs)} runs, {cells}, {seeds}")
+    if plan.undeclared:
+        names = ", ".join(sorted({task for tasks in plan.undeclared.values() for task in tasks}))
+        parts.append(
+            f"* not yet declared: {names}; {len(plan.undeclared)} runs need them (their cells are not counted)"
+        )
+    if plan.later:
+        parts.append("not in this version: " + "; ".join(plan.later))
+    return "\n\n".join(parts)
+
+
+def status_text(plan: Plan, states: Mapping[str, Status]) -> str:
+    """What `stilts status` prints."""
+    rows = [
+        (run, s.state, f"{s.step}/{s.steps}" if s.steps else None, _number(s.loss), _number(s.tokens_per_second, 0),
+         s.attempt or None, s.error)
+        for run, s in states.items()
+    ]  # fmt: skip
+    counts = Counter(status.state for status in states.values())
+    summary = ", ".join(f"{n} {state}" for state, n in counts.items())
+    header = ("run", "state", "step", "loss", "tokens/s", "attempt", "error")
+    return f"{table(header, rows)}\n\n{plan.study.name}: {len(states)} runs: {summary}"
+
+
+def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
+    """Every recipe that trains, its seeds in one row, and how many runs start from its model."""
+    rows: dict[str, list[Any]] = {}
+    for run in runs:
+        names = [name + ("*" if name not in TASKS else "") for name in run.trains_on]
+        known = run.run not in plan.undeclared
+        length = _length(run.training, run.kind) if known else None
+        starts = sum(other.init_run == run.run for other in plan.runs)
+        row = rows.setdefault(
+            run.recipe, [run.recipe, ", ".join(names), _rows_of(plan, run) if known else None, length, 0, 0]
+        )
+        row[-2:] = [row[-2] + 1, row[-1] + starts]
+    return table(("recipe", "trains on", "rows", "length", "runs", "runs that start from it"), list(rows.values()))
+
+
+def _target_matrix(plan: Plan, runs: Sequence[RunSettings]) -> str:
+    """Recipes x groups of targets: the number of runs, with a star where a task is not yet declared."""
+    columns = list(dict.fromkeys("+".join(run.evaluates) for run in runs if run.evaluates))
+    rows = []
+    for recipe in plan.recipes:
+        row = [recipe.name, "published weights" if recipe.name == plan.baseline else f"intermediate-{recipe.name}"]
+        for column in columns:
+            here = [run for run in runs if run.recipe == recipe.name and "+".join(run.evaluates) == column]
+            row.append(f"{len(here)}{'*' if any(run.run in plan.undeclared for run in here) else ''}")
+        rows.append(row)
+    sources = {"+".join(run.evaluates): ", ".join(run.trains_on) or "–" for run in runs}
+    rows.append(["", "trained on", *[sources[column] for column in columns]])
+    return table(("recipe", "starts from", *columns), rows)
+
+
+def _rows_of(plan: Plan, run: RunSettings) -> int | None:
+    """Examples of the official training sets, at most data.limit; the files that are really read may be smaller."""
+    sizes = []
+    for name in run.trains_on:
+        train = TASKS[name].sizes.get("train", {})
+        size = train.get("en", train.get("*"))
+        limit = plan.study.data.limit.get(name, {}).get("train")
+        if "train" in plan.study.data.files.get(name, {}) or size is None:
+            return limit
+        sizes.append(size if limit is None else min(size, limit))
+    return sum(sizes) or None
+
+
+def _length(training: Training, kind: str) -> str | None:
+    if kind == "evaluation":
+        return None
+    return f"{training.max_steps} steps" if training.max_steps is not None else f"{training.epochs:g} epochs"
+
+
+def _settings_table(plan: Plan) -> str:
+    rows: dict[tuple[Any, ...], None] = {}
+    for run in plan.runs:
+        if run.run in plan.undeclared or run.kind == "evaluation":
+            continue
+        t = run.training
+        name = run.recipe if run.kind == "intermediate" else " + ".join(run.evaluates or ["a stage of a chain"])
+        values = (t.batch_size, t.learning_rate, t.warmup, t.weight_decay, t.max_length, t.select)
+        rows[(run.kind, name, _length(t, run.kind), *values)] = None
+    header = ("phase", "of", "length", "batch", "rate", "warm-up", "decay", "max tokens", "checkpoint")
+    return table(header, list(rows)) if rows else ""
+
+
+def _seeds(plan: Plan, phase: str) -> list[int]:
+    return sorted({seed for run in plan.runs if (seed := run.seeds[phase]) is not None})
+
+
+def _number(value: float | None, digits: int = 3) -> str | None:
+    return None if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,223 @@
+"""Which fine-tunes the target phase needs: chains of training tasks, shared between targets where nothing differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stilts.config import Evaluation, RetrievalSettings, Study, TargetTask, Training
+from stilts.data.specs import SetSpec
+from stilts.errors import InputError
+from stilts.study.resolve import target_training
+from stilts.tasks import BENCHMARKS, TASKS, Task, check_language, get_task, languages_of, target_tasks
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fine-tune of a chain: what it trains on, how, and what chooses its checkpoint."""
+
+    trains_on: tuple[str, ...]
+    training: Training
+    init_head: str = "fresh"
+    train: tuple[SetSpec, ...] = ()
+    select: tuple[SetSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Targets that one chain of runs serves.
+
+    Attributes:
+        kind: "target", or "evaluation" where nothing is trained.
+        targets: target task ids.
+        stages: the chain; one stage without training tasks for an evaluation.
+        evaluate: the sets that are scored.
+        undeclared: tasks that this group needs and that are only known by name.
+    """
+
+    kind: str
+    targets: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    evaluate: tuple[SetSpec, ...] = ()
+    undeclared: tuple[str, ...] = ()
+
+
+def target_groups(study: Study) -> list[Group]:
+    """All targets of a study, those with equal fine-tunes together, in the order of their first member.
+
+    Retrieval targets of which nothing is trained are always one group.
+    """
+    groups: list[Group] = []
+    for group in [_group(study, name) for name in study.target.tasks or target_tasks(study.target.benchmark)]:
+        for index, other in enumerate(groups):
+            same = group.kind == other.kind and (group.kind == "evaluation" or group.stages == other.stages)
+            if same and not group.undeclared and not other.undeclared:
+                groups[index] = replace(
+                    other, targets=other.targets + group.targets, evaluate=other.evaluate + group.evaluate
+                )
+                break
+        else:
+            groups.append(group)
+    return groups
+
+
+def planned_languages(study: Study, task: Task) -> tuple[str, ...]:
+    """The languages a target is scored in. Raises InputError where the study asks for one that it has not."""
+    chosen, own = study.target.languages, languages_of(task, study.target.benchmark)
+    if isinstance(chosen, dict):
+        codes = chosen.get(task.name)
+        for code in codes or ():
+            check_language(code, own, f"target.languages.{task.name}")
+    elif chosen:
+        codes = []
+        for code in chosen:
+            check_language(code, where="target.languages")
+            if code in own or code not in _all_codes():
+                codes.append(code)
+        if not codes:
+            raise InputError(
+                f"target {task.name} has none of the languages {', '.join(chosen)}",
+                f"one of {', '.join(own)}",
+                "change target.languages or leave the task out",
+            )
+    else:
+        codes = None
+    languages = own if not codes else tuple(codes)
+    for index, code in enumerate(languages):
+        if code in languages[:index]:
+            raise InputError(f"target.languages has {code!r} twice", "each language once", "remove one")
+    return languages
+
+
+def check_languages(study: Study) -> None:
+    """Raise InputError for a language of `target.languages` that exists but that no chosen target has."""
+    if isinstance(study.target.languages, dict):
+        return
+    names = study.target.tasks or target_tasks(study.target.benchmark)
+    if any(name not in TASKS for name in names):
+        return  # a task that is not yet declared may have it
+    for code in study.target.languages:
+        check_language(code, where="target.languages")
+        if code in _all_codes() and not any(code in languages_of(n, study.target.benchmark) for n in names):
+            raise InputError(
+                f"language {code!r} of target.languages is in none of {', '.join(names)}",
+                "a language of a chosen target",
+                "remove it or add a target that has it",
+            )
+
+
+def read_limit(study: Study, task: Task, split: str) -> int | None:
+    """`data.limit` for a split; for a task with one set, its limit may stand under dev or test."""
+    limits = study.data.limit.get(task.name, {})
+    if split not in limits and split != "train" and len(set(task.reported.values())) == 1:
+        return next((limits[other] for other in ("dev", "test") if other in limits), None)
+    return limits.get(split)
+
+
+def _all_codes() -> set[str]:
+    from stilts.tasks import LANGUAGES
+
+    return set(LANGUAGES)
+
+
+def _group(study: Study, name: str) -> Group:
+    own = study.target.per_task.get(name, TargetTask())
+    if name not in TASKS:
+        trains = any(name == task for task in BENCHMARKS[study.target.benchmark]["retrieval"])
+        chain = own.train if own.train is not None else ([] if trains else [name])
+        stages = (Stage(tuple(chain[-1:]), study.training),)
+        undeclared = tuple(dict.fromkeys([name, *(stage for stage in chain if stage not in TASKS)]))
+        return Group("target" if chain else "evaluation", (name,), stages, (), undeclared)
+    task = get_task(name)
+    training = target_training(study, task)
+    evaluate = _evaluation_sets(study, task, training)
+    if task.format == "retrieval":
+        if own.train:
+            raise InputError(
+                f"target.per_task.{name}.train is {own.train}", "no training for a retrieval task", "remove it"
+            )
+        return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate)
+    chain = list(own.train if own.train is not None else task.trains_on)
+    undeclared = tuple(dict.fromkeys(stage for stage in chain if stage not in TASKS))
+    if undeclared:
+        return Group("target", (name,), (Stage(tuple(chain[-1:]), training),), evaluate, undeclared)
+    _check_chain(study, task, chain)
+    return Group("target", (name,), tuple(_stages(study, task, chain, training, own.init_head)), evaluate)
+
+
+def _check_chain(study: Study, task: Task, chain: Sequence[str]) -> None:
+    where = f"target.per_task.{task.name}.train"
+    if not chain:
+        raise InputError(f"{where} is empty", "a chain of training tasks", f"write {where}: {list(task.trains_on)}")
+    for stage in map(get_task, chain):
+        if "train" not in stage.files and "train" not in study.data.files.get(stage.name, {}):
+            raise InputError(
+                f"target {task.name} trains on {stage.name}, which has no training data",
+                "a task with a train split",
+                f"change {where} or give data.files.{stage.name}.train.en",
+            )
+    last = get_task(chain[-1])
+    if last.format != task.format or set(last.labels) != set(task.labels):
+        raise InputError(
+            f"target {task.name} ({task.format}) is fine-tuned on {last.name} ({last.format}), whose outputs differ",
+            "the format and labels of the target",
+            f"end {where} with a task like {task.trains_on[-1]}",
+        )
+
+
+def _stages(study: Study, task: Task, chain: Sequence[str], training: Training, init_head: str) -> list[Stage]:
+    stages = []
+    for index, name in enumerate(chain):
+        final = index == len(chain) - 1
+        own = training if final else replace(training, select="last")  # only the last stage can look at the target
+        source = get_task(name)
+        heldout = own.select == "best" and task.selection == "heldout"
+        length = own.max_length or 0
+        train = SetSpec(name, "train", "en", "train", length, source.version, "rest" if heldout else "all",
+                        read_limit(study, source, "train"))  # fmt: skip
+        select: tuple[SetSpec, ...] = ()
+        if heldout:
+            select = (heldout_set(source, length, own.validation_examples),)
+        elif own.select == "best":
+            select = _selection_sets(study, task, own)
+        stages.append(Stage((name,), own, init_head if index == 0 else "reuse", (train,), select))
+    return stages
+
+
+def heldout_set(source: Task, max_length: int, limit: int | None) -> SetSpec:
+    """Held-out articles of a training set, to choose checkpoints on; the run then trains on the rest."""
+    return SetSpec(source.name, "train", "en", "select", max_length, source.version, "heldout", limit)
+
+
+def _selection_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
+    evaluation: Evaluation = study.evaluation
+    languages = ("en",) if evaluation.selection == "english_dev" else planned_languages(study, task)
+    return tuple(
+        SetSpec(task.name, "dev", language, "select", training.max_length or 0, task.version, "all",
+                smaller(training.validation_examples, read_limit(study, task, "dev")))
+        for language in languages
+    )  # fmt: skip
+
+
+def _evaluation_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
+    split = task.reported[study.evaluation.split]
+    limit = read_limit(study, task, split)
+    return tuple(
+        SetSpec(task.name, split, language, "evaluate", training.max_length or 0, task.version, "all", limit)
+        for language in planned_languages(study, task)
+    )
+
+
+def retrieval_settings(study: Study, targets: Sequence[str]) -> dict[str, RetrievalSettings]:
+    """TASK: how its sentences become vectors, for the retrieval tasks among the targets."""
+    per_task = study.target.per_task
+    return {
+        name: per_task.get(name, TargetTask()).retrieval
+        for name in targets
+        if name in TASKS and TASKS[name].format == "retrieval"
+    }
+
+
+def smaller(*limits: int | None) -> int | None:
+    """The smallest of the limits that are given."""
+    return min((limit for limit in limits if limit is not None), default=None)

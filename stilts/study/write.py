@@ -1,0 +1,101 @@
+"""Writes a plan into the study folder, and keeps two commands from working on one study at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stilts.config import RunSettings
+from stilts.errors import InputError
+from stilts.settings import plain
+from stilts.study.plan import Plan, plan_row
+from stilts.study.status import recorded_status, write_text
+
+
+class Locked(InputError):
+    """Another process works on the study."""
+
+
+def study_text(path: Path, overrides: Sequence[str]) -> str:
+    """The text of `study.yaml`: the file as given, or, with overrides, the settings that result from them.
+
+    Interpolations such as `${oc.env:USER}` stay unresolved; comments are lost where there are overrides.
+    """
+    if not overrides:
+        return path.read_text(encoding="utf-8")
+    import yaml
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.load(path)
+    for override in overrides:
+        key, _, value = override.partition("=")
+        OmegaConf.update(config, key, yaml.safe_load(value), force_add=True)
+    return f"# {path.name} with {' '.join(overrides)}\n{OmegaConf.to_yaml(config)}"
+
+
+def write(plan: Plan, text: str) -> None:
+    """Write study.yaml, plan.jsonl and every `runs/<run>/run.yaml`.
+
+    Raises InputError if a run was already started with other settings. Files that would not change are not touched.
+    """
+    for run in plan.runs:
+        _refuse_other_settings(plan, run)
+    for run in plan.runs:
+        _replace(plan.run_folder(run.run) / "run.yaml", _yaml(run))
+    _replace(plan.folder / "plan.jsonl", "".join(json.dumps(plan_row(run)) + "\n" for run in plan.runs))
+    _replace(plan.folder / "study.yaml", text)
+
+
+@contextlib.contextmanager
+def study_lock(folder: Path) -> Iterator[None]:
+    """Hold the study for this process. Raises InputError if another one has it."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Locked(
+            f"the study in {folder} is already running",
+            "one `stilts run` or `stilts prepare` a study at a time",
+            "wait for it, or stop it (`stilts status` shows how far it is)",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_other_settings(plan: Plan, run: RunSettings) -> None:
+    folder = plan.run_folder(run.run)
+    state = recorded_status(folder).state
+    if state == "pending":
+        return
+    old = _recorded_hash(folder / "run.yaml")
+    if old != run.settings_hash:
+        raise InputError(
+            f"{state} run {run.run} in {plan.folder} has the settings {old}, the study asks for {run.settings_hash}",
+            "the settings it was started with",
+            f"give the study another name or output_dir, or remove {folder}",
+        )
+
+
+def _recorded_hash(path: Path) -> str:
+    from stilts.settings import load_yaml
+
+    return str(load_yaml(path).get("settings_hash")) if path.is_file() else "unknown"
+
+
+def _yaml(run: RunSettings) -> str:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(plain(run), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _replace(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -1,0 +1,37 @@
+"""The registry of declared tasks."""
+
+from __future__ import annotations
+
+from stilts.errors import InputError
+from stilts.settings import unknown
+from stilts.tasks.base import Task
+from stilts.tasks.benchmarks import BENCHMARKS, UNDECLARED, target_tasks
+from stilts.tasks.intermediate import INTERMEDIATE
+from stilts.tasks.languages import LANGUAGES, Language, check_language, get_language
+from stilts.tasks.presets import preset_values
+from stilts.tasks.xtreme import XTREME
+
+__all__ = [
+    "BENCHMARKS", "LANGUAGES", "TASKS", "UNDECLARED", "Language", "Task", "check_language", "get_language",
+    "get_task", "languages_of", "preset_values", "target_tasks",
+]  # fmt: skip
+
+TASKS: dict[str, Task] = {task.name: task for task in (*INTERMEDIATE, *XTREME)}
+
+
+def get_task(name: str) -> Task:
+    """The declared task called `name`. Raises InputError for an unknown name or one that is not yet declared."""
+    if name in TASKS:
+        return TASKS[name]
+    if name in UNDECLARED:
+        raise InputError(f"task {name!r} is not yet declared", f"one of {', '.join(TASKS)}", "leave it out for now")
+    raise unknown(f"task {name!r}", str(name), [*TASKS, *UNDECLARED], "see `stilts tasks`")
+
+
+def languages_of(task: Task | str, benchmark: str = "xtreme") -> tuple[str, ...]:
+    """The languages that a benchmark scores a task in: XTREME-R adds some to XTREME's.
+
+    For an intermediate task: its own. Order: XTREME's, then the added ones.
+    """
+    declared = get_task(task) if isinstance(task, str) else task
+    return declared.languages + (declared.languages_added_by_xtreme_r if benchmark == "xtreme_r" else ())

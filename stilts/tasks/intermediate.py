@@ -1,0 +1,92 @@
+"""Intermediate tasks: English data sets of the first fine-tuning phase."""
+
+from __future__ import annotations
+
+from stilts.tasks.base import Task
+
+# Alphabetical, as in XTREME's code: mnli and xnli share the order, so a head can go from one to the other.
+NLI_LABELS = ("contradiction", "entailment", "neutral")
+
+SNLI = Task(
+    name="snli",
+    kind="intermediate",
+    format="pair",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=NLI_LABELS,
+    reader="pair",
+    files={
+        split: f"snli/snli_1.0/snli_1.0_{split}.jsonl|snli/glue_data/SNLI/{split}.tsv"
+        for split in ("train", "dev", "test")
+    },
+    select="best",
+    # Rows without a gold label ("-") are not counted.
+    sizes={"train": {"en": 549367}, "dev": {"en": 9842}, "test": {"en": 9824}},
+    title="The Stanford Natural Language Inference corpus",
+    licence="CC BY-SA 4.0",
+    citation="Bowman, Angeli, Potts, Manning: A large annotated corpus for learning natural language inference, "
+    "EMNLP 2015",
+    home_page="https://nlp.stanford.edu/projects/snli/",
+)
+
+MNLI = Task(
+    name="mnli",
+    kind="intermediate",
+    format="pair",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=NLI_LABELS,
+    reader="pair",
+    files={"train": "mnli/glue_data/MNLI/train.tsv", "dev": "mnli/glue_data/MNLI/dev_matched.tsv"},
+    select="best",
+    sizes={"train": {"en": 392702}, "dev": {"en": 9815}},
+    title="The Multi-Genre Natural Language Inference corpus",
+    licence="OANC licence, CC BY-SA 3.0, CC BY 3.0 and US public domain, by genre",
+    citation="Williams, Nangia, Bowman: A Broad-Coverage Challenge Corpus for Sentence Understanding through "
+    "Inference, NAACL 2018",
+    home_page="https://cims.nyu.edu/~sbowman/multinli/",
+)
+
+# XQuAD (and LAReQA) are translations of SQuAD v1.1's dev set and recur in v2.0's: choosing a checkpoint on SQuAD dev
+# would leak, so held-out training articles choose.
+SQUAD_V1 = Task(
+    name="squad_v1",
+    kind="intermediate",
+    format="span",
+    languages=("en",),
+    metrics=("f1", "exact_match"),
+    score_metrics=("f1", "exact_match"),
+    reader="span",
+    files={"train": "squad/train-v1.1.json", "dev": "squad/dev-v1.1.json"},
+    selection="heldout",
+    id_space="squad",
+    sizes={"train": {"en": 87599}, "dev": {"en": 10570}},
+    title="The Stanford Question Answering Dataset 1.1",
+    licence="CC BY-SA 4.0",
+    citation="Rajpurkar, Zhang, Lopyrev, Liang: SQuAD: 100,000+ Questions for Machine Comprehension of Text, "
+    "EMNLP 2016",
+    home_page="https://rajpurkar.github.io/SQuAD-explorer/",
+)
+
+SQUAD_V2 = Task(
+    name="squad_v2",
+    kind="intermediate",
+    format="span",
+    languages=("en",),
+    metrics=("f1", "exact_match"),
+    score_metrics=("f1", "exact_match"),
+    reader="span",
+    files={"train": "squad/train-v2.0.json", "dev": "squad/dev-v2.0.json"},
+    has_no_answer=True,
+    selection="heldout",
+    id_space="squad",
+    sizes={"train": {"en": 130319}, "dev": {"en": 11873}},
+    title="The Stanford Question Answering Dataset 2.0",
+    licence="CC BY-SA 4.0",
+    citation="Rajpurkar, Jia, Liang: Know What You Don't Know: Unanswerable Questions for SQuAD, ACL 2018",
+    home_page="https://rajpurkar.github.io/SQuAD-explorer/",
+)
+
+INTERMEDIATE: tuple[Task, ...] = (SNLI, MNLI, SQUAD_V1, SQUAD_V2)

@@ -1,0 +1,54 @@
+"""Hyper-parameters of the literature for XLM-R Large, by preset and task.
+
+Sources: `jiant` is nyu-mll/jiant at daa5a258 (the paper's code), `xtreme` is google-research/xtreme at 838c13b.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stilts.settings import unknown
+from stilts.tasks.base import Task
+
+# All of jiant: warm-up 10 %, linear decay, AdamW with weight decay 0.01, best checkpoint on 500 English examples.
+_JIANT: dict[str, Any] = {"learning_rate": 1e-5, "warmup": 0.1, "weight_decay": 0.01, "select": "best"}
+_JIANT_FORMAT: dict[str, dict[str, Any]] = {
+    "pair": {"batch_size": 32, "max_length": 256},
+    "tagging": {"batch_size": 32, "max_length": 256},
+    "span": {"batch_size": 16, "max_length": 384},
+    "retrieval": {"batch_size": 32, "max_length": 512},  # nothing is trained: batch size and rate are not used
+}
+_JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10}
+_JIANT_EPOCHS_OTHERWISE = 2.0  # intermediate tasks (unverified)
+
+_XTREME_FORMAT: dict[str, dict[str, Any]] = {
+    # warm-up and weight decay of pair and tagging: none (unverified)
+    "pair": {"learning_rate": 3e-5, "epochs": 5.0, "max_length": 128, "warmup": 0.0, "weight_decay": 0.0},
+    "tagging": {"learning_rate": 2e-5, "epochs": 10.0, "max_length": 128, "warmup": 0.0, "weight_decay": 0.0},
+    "span": {"learning_rate": 3e-5, "epochs": 3.0, "max_length": 384, "warmup": 500.0, "weight_decay": 1e-4},
+    # nothing is trained; max_length 512 is jiant's (unverified)
+    "retrieval": {"learning_rate": 2e-5, "epochs": 1.0, "max_length": 512, "warmup": 0.0, "weight_decay": 0.0},
+}
+_XTREME_TASK: dict[str, dict[str, Any]] = {"pawsx": {"learning_rate": 2e-5}}
+
+PRESETS = ("jiant", "xtreme")
+
+
+def preset_values(preset: str, task: Task) -> dict[str, Any]:
+    """The preset's settings for one task: keys and units are those of `stilts.config.Training`.
+
+    Keys: batch_size, learning_rate, warmup (below 1: share of the steps, else steps), weight_decay, epochs,
+    max_length, select. Intermediate tasks are not in the facts' tables: they take their format's values (unverified).
+    """
+    if preset == "jiant":
+        epochs = float(_JIANT_EPOCHS.get(task.name, _JIANT_EPOCHS_OTHERWISE))
+        return {**_JIANT, **_JIANT_FORMAT[task.format], "epochs": epochs}
+    if preset == "xtreme":
+        # Pair tasks: best on English dev; span: the last checkpoint; udpos: best on English dev (unverified).
+        return {
+            "batch_size": 32,
+            "select": task.select,
+            **_XTREME_FORMAT[task.format],
+            **_XTREME_TASK.get(task.name, {}),
+        }
+    raise unknown(f"preset {preset!r}", preset, PRESETS, "change training.preset")

@@ -1,0 +1,191 @@
+"""Target tasks of XTREME, with the languages that XTREME-R adds to them."""
+
+from __future__ import annotations
+
+from stilts.tasks.base import Task
+from stilts.tasks.intermediate import NLI_LABELS
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+XNLI = Task(
+    name="xnli",
+    kind="target",
+    format="pair",
+    group="classification",
+    languages=_words("ar bg de el en es fr hi ru sw th tr ur vi zh"),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=NLI_LABELS,
+    reader="pair",
+    trains_on=("mnli",),
+    # train is XNLI-MT as XTREME lays it out: only read where a chain names xnli itself.
+    files={split: f"xnli/{split}-{{language}}.tsv" for split in ("train", "dev", "test")},
+    select="best",
+    parallel=True,
+    sizes={"dev": {"*": 2490}, "test": {"*": 5010}},
+    title="Cross-lingual Natural Language Inference",
+    licence="CC BY-NC 4.0",
+    citation="Conneau et al.: XNLI: Evaluating Cross-lingual Sentence Representations, EMNLP 2018",
+    home_page="https://github.com/facebookresearch/XNLI",
+)
+
+PAWSX = Task(
+    name="pawsx",
+    kind="target",
+    format="pair",
+    group="classification",
+    languages=_words("de en es fr ja ko zh"),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=("0", "1"),
+    reader="pair",
+    trains_on=("pawsx",),
+    # XTREME strips the labels of its test files, so the labelled official ones come first there.
+    files={
+        "train": "pawsx/xtreme/train-{language}.tsv|pawsx/x-final/{language}/train.tsv",
+        "dev": "pawsx/xtreme/dev-{language}.tsv|pawsx/x-final/{language}/dev_2k.tsv",
+        "test": "pawsx/x-final/{language}/test_2k.tsv|pawsx/xtreme/test-{language}.tsv",
+    },
+    select="best",
+    parallel=True,
+    sizes={"train": {"en": 49401}, "dev": {"*": 2000}, "test": {"*": 2000}},
+    title="Cross-lingual Paraphrase Adversaries from Word Scrambling",
+    licence="free for any purpose, with acknowledgement of Google LLC welcome (LICENSE of the data set)",
+    citation="Yang, Zhang, Tar, Baldridge: PAWS-X: A Cross-lingual Adversarial Dataset for Paraphrase Identification, "
+    "EMNLP 2019",
+    home_page="https://github.com/google-research-datasets/paws/tree/master/pawsx",
+)
+
+UDPOS = Task(
+    name="udpos",
+    kind="target",
+    format="tagging",
+    group="structured",
+    languages=_words(
+        "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+    ),
+    languages_added_by_xtreme_r=("lt", "pl", "uk", "wo", "ro"),
+    metrics=("f1",),
+    score_metrics=("f1",),
+    # UPOS tags: https://universaldependencies.org/u/pos/
+    labels=_words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"),
+    reader="tagging",
+    trains_on=("udpos",),
+    files={
+        split: f"ud/UD_*/{{language}}_*-ud-{split}.conllu|udpos/{split}-{{language}}.tsv"
+        for split in ("train", "dev", "test")
+    },
+    select="best",
+    sizes={"train": {"en": 21253}, "dev": {"en": 3974}, "test": {"en": 5440}},
+    title="Part-of-speech tags of Universal Dependencies",
+    licence="by treebank; CC BY-SA and CC BY-NC-SA in most (LICENSE.txt of each)",
+    citation="Nivre et al.: Universal Dependencies v2: An Evergrowing Multilingual Treebank Collection, LREC 2020",
+    home_page="https://universaldependencies.org/",
+)
+
+# All span targets choose checkpoints on held-out articles of their training set: no reported set takes part in the
+# choice, and one SQuAD fine-tune serves xquad and mlqa.
+XQUAD = Task(
+    name="xquad",
+    kind="target",
+    format="span",
+    group="question answering",
+    languages=_words("ar de el en es hi ru th tr vi zh"),
+    languages_added_by_xtreme_r=("ro",),
+    metrics=("f1", "exact_match"),
+    score_metrics=("f1", "exact_match"),
+    reader="span",
+    trains_on=("squad_v1",),
+    files={"test": "xquad/xquad.{language}.json"},
+    reported={"dev": "test", "test": "test"},
+    selection="heldout",
+    parallel=True,
+    id_space="squad",
+    sizes={"test": {"*": 1190}},
+    title="Cross-lingual Question Answering Dataset",
+    licence="CC BY-SA 4.0",
+    citation="Artetxe, Ruder, Yogatama: On the Cross-lingual Transferability of Monolingual Representations, ACL 2020",
+    home_page="https://github.com/google-deepmind/xquad",
+)
+
+MLQA = Task(
+    name="mlqa",
+    kind="target",
+    format="span",
+    group="question answering",
+    languages=_words("ar de en es hi vi zh"),
+    metrics=("f1", "exact_match"),
+    score_metrics=("f1", "exact_match"),
+    reader="span",
+    trains_on=("squad_v1",),
+    files={
+        split: f"mlqa/MLQA_V1/{split}/{split}-context-{{language}}-question-{{language}}.json"
+        for split in ("dev", "test")
+    },
+    selection="heldout",
+    parallel=True,
+    id_space="mlqa",
+    sizes={
+        "dev": {"ar": 517, "de": 512, "en": 1148, "es": 500, "hi": 507, "vi": 511, "zh": 504},
+        "test": {"ar": 5335, "de": 4517, "en": 11590, "es": 5253, "hi": 4918, "vi": 5495, "zh": 5137},
+    },
+    title="Multilingual Question Answering",
+    licence="CC BY-SA 3.0",
+    citation="Lewis, Oguz, Rinott, Riedel, Schwenk: MLQA: Evaluating Cross-lingual Extractive Question Answering, "
+    "ACL 2020",
+    home_page="https://github.com/facebookresearch/MLQA",
+)
+
+TYDIQA = Task(
+    name="tydiqa",
+    kind="target",
+    format="span",
+    group="question answering",
+    languages=_words("ar bn en fi id ko ru sw te"),
+    metrics=("f1", "exact_match"),
+    score_metrics=("f1", "exact_match"),
+    reader="span",
+    trains_on=("tydiqa",),
+    # The official dev files carry answers; XTREME's copies of them do not.
+    files={
+        "train": "tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.{language}.train.json",
+        "dev": "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-{name}.json"
+        "|tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.{language}.dev.json",
+    },
+    reported={"dev": "dev", "test": "dev"},
+    selection="heldout",
+    # No id space: XTREME's training ids repeat (en: 89 ids for 3,696 questions) and mean nothing across languages.
+    sizes={"train": {"en": 3696}},
+    title="TyDi QA, gold passage task",
+    licence="Apache-2.0",
+    citation="Clark et al.: TyDi QA: A Benchmark for Information-Seeking Question Answering in Typologically Diverse "
+    "Languages, TACL 2020",
+    home_page="https://github.com/google-research-datasets/tydiqa",
+)
+
+TATOEBA = Task(
+    name="tatoeba",
+    kind="target",
+    format="retrieval",
+    group="retrieval",
+    languages=_words(
+        "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur vi zh"
+    ),
+    languages_added_by_xtreme_r=("az", "lt", "pl", "uk", "ro"),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    reader="retrieval",
+    files={"test": "tatoeba/tatoeba.{iso3}-eng.{iso3}"},
+    reported={"dev": "test", "test": "test"},
+    sizes={"test": {"*": 1000, "jv": 205, "ka": 746, "kk": 575, "ml": 687, "sw": 390, "ta": 307, "te": 234, "th": 548}},
+    title="Tatoeba sentence retrieval",
+    licence="Tatoeba terms of use (CC BY 2.0 FR by default)",
+    citation="Artetxe, Schwenk: Massively Multilingual Sentence Embeddings for Zero-Shot Cross-Lingual Transfer and "
+    "Beyond, TACL 2019",
+    home_page="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
+)
+
+XTREME: tuple[Task, ...] = (XNLI, PAWSX, UDPOS, XQUAD, MLQA, TYDIQA, TATOEBA)

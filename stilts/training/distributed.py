@@ -1,0 +1,175 @@
+"""One way into a process group, whatever started the process: deepspeed, torchrun, mpirun, srun or plain python."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import socket
+import subprocess
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from stilts.errors import StiltsError
+
+TIMEOUT_MINUTES = 30
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among the ranks of its run."""
+
+    rank: int
+    size: int
+    local_rank: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this is rank 0, which writes the run's files."""
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def all_gather(self, values: Sequence[float]) -> torch.Tensor:
+        """Every rank's numbers, float64 (ranks, numbers), on every rank."""
+        mine = torch.tensor(list(values), dtype=torch.float64, device=self.device)
+        if self.size == 1:
+            return mine[None].cpu()
+        out = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(out, mine)
+        return torch.stack(out).cpu()
+
+    def from_main(self, value: Any) -> Any:
+        """Rank 0's value, on every rank."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
+        return box[0]
+
+    def gather(self, value: Any) -> list[Any] | None:
+        """Every rank's value, in rank order, on rank 0; None elsewhere."""
+        if self.size == 1:
+            return [value]
+        out: list[Any] | None = [None] * self.size if self.main else None
+        dist.gather_object(value, out, dst=0)
+        return out
+
+
+def setup() -> World:
+    """Join the process group that the launcher's environment describes; alone, make a group of one.
+
+    Raises StiltsError when Slurm started more tasks than the ranks that found each other.
+    """
+    _map_launcher_environment()
+    _quiet_libraries()
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    local_rank = int(os.environ["LOCAL_RANK"])
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
+    if tasks and int(tasks) != size and "TORCHELASTIC_RUN_ID" not in os.environ and not _under_mpirun():
+        raise StiltsError(f"Slurm started {tasks} tasks but this rank sees {size}: start train.py with `srun`")
+    import deepspeed
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank)
+        device = torch.device("cuda", local_rank)
+    else:
+        device = torch.device("cpu")
+    deepspeed.init_distributed(
+        dist_backend="nccl" if device.type == "cuda" else "gloo",
+        auto_mpi_discovery=False,
+        verbose=False,
+        timeout=datetime.timedelta(minutes=TIMEOUT_MINUTES),
+    )
+    return World(rank, size, local_rank, device)
+
+
+def _quiet_libraries() -> None:
+    """Keep messages about other people's code out of a run's log: DeepSpeed's per-rank notes, torch's deprecations."""
+    import datasets
+    import transformers
+
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    datasets.disable_progress_bars()
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+
+
+def close() -> None:
+    """Leave the process group."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def _under_mpirun() -> bool:
+    return "OMPI_COMM_WORLD_SIZE" in os.environ
+
+
+def _map_launcher_environment() -> None:
+    """Set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT from whatever launcher is there."""
+    env = os.environ
+    if "RANK" in env and "WORLD_SIZE" in env:  # deepspeed, torchrun
+        env.setdefault("LOCAL_RANK", "0")
+        return
+    if _under_mpirun():
+        values = _from_mpi()
+    elif int(env.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # srun; the batch shell itself has no step
+        values = _from_slurm()
+    else:
+        values = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+        values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    env.update(values)
+
+
+def _from_mpi() -> dict[str, str]:
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD
+    node = world.Split_type(MPI.COMM_TYPE_SHARED)
+    address = "127.0.0.1" if node.size == world.size else _own_address()
+    address, port = world.bcast((address, free_port()))
+    return {
+        "RANK": str(world.rank),
+        "WORLD_SIZE": str(world.size),
+        "LOCAL_RANK": str(node.rank),
+        "MASTER_ADDR": address,
+        "MASTER_PORT": str(port),
+    }
+
+
+def _from_slurm() -> dict[str, str]:
+    env = os.environ
+    nodes = env.get("SLURM_STEP_NODELIST") or env["SLURM_JOB_NODELIST"]
+    names = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True).stdout
+    return {
+        "RANK": env["SLURM_PROCID"],
+        "WORLD_SIZE": env["SLURM_STEP_NUM_TASKS"],
+        "LOCAL_RANK": env["SLURM_LOCALID"],
+        "MASTER_ADDR": env.get("MASTER_ADDR") or names.split()[0],
+        # every rank must come to the same port without talking: the job's and step's ids decide
+        "MASTER_PORT": env.get("MASTER_PORT")
+        or str(20000 + (int(env["SLURM_JOB_ID"]) * 7 + int(env.get("SLURM_STEP_ID", "0"))) % 20000),
+    }
+
+
+def _own_address() -> str:
+    """The first address other machines reach this one by."""
+    out = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
+    return out[0] if out else socket.gethostname()

@@ -1,0 +1,87 @@
+"""A trained model as a Hugging Face folder, and the proof that a later run started from it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerBase
+
+from stilts.errors import StiltsError
+from stilts.model.build import FACTS_FILE, HEADS_FILE, read_facts
+from stilts.model.multitask import MultiTaskModel
+from stilts.training.distributed import World
+from stilts.training.weights import digest, full_weights, iterate_full_weights
+
+CARD = """---
+library_name: transformers
+base_model: {base}
+---
+# {study} / {run}
+
+Encoder after {phase} training on {tasks} ({steps} optimizer steps), recipe `{recipe}`, written by stilts {version}.
+`AutoModel.from_pretrained` opens this folder; the task heads are in `heads.safetensors` as `<task>.<parameter>`.
+"""
+
+
+def export_model(
+    model: MultiTaskModel, folder: Path, facts: dict[str, Any], tokenizer: PreTrainedTokenizerBase, world: World
+) -> None:
+    """Write fp32 master weights, configuration, tokenizer, heads, model card and `stilts.json` to `folder`.
+
+    A collective. The folder appears by one rename when it is whole.
+    """
+    encoder = full_weights(model.encoder, keep=world.main)
+    heads = full_weights(model.heads, keep=world.main)
+    if world.main:
+        temporary = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        config = copy.deepcopy(model.encoder.config)
+        config.dtype = torch.float32
+        config.architectures = [type(model.encoder).__name__]
+        config.save_pretrained(temporary)
+        save_file(encoder, str(temporary / "model.safetensors"), metadata={"format": "pt"})
+        save_file({k: v.contiguous() for k, v in heads.items()}, str(temporary / HEADS_FILE))
+        tokenizer.save_pretrained(temporary)
+        (temporary / "README.md").write_text(CARD.format(**facts), encoding="utf-8")
+        written = {**facts, "encoder_sha256": digest(encoder), "heads": sorted(model.heads)}
+        (temporary / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    world.barrier()
+
+
+def verify_loaded(model: MultiTaskModel, folder: Path, expected_run: str, world: World) -> None:
+    """Check that the encoder in `model` is the one exported at `folder` by `expected_run`. A collective.
+
+    Every weight is compared with the file in the dtype it was loaded in; the file itself must match the digest that
+    the exporting run recorded, and must differ from the weights that run started from.
+
+    Raises StiltsError naming the first difference.
+    """
+    problem = None
+    facts = read_facts(folder)
+    if facts["run"] != expected_run:
+        problem = f"{folder} was exported by {facts['run']}, not by {expected_run}"
+    elif facts["steps"] and facts["encoder_sha256"] == facts["start_sha256"]:
+        problem = f"{folder} holds the weights its run started from: training changed nothing"
+    with safe_open(str(folder / "model.safetensors"), framework="pt") as stored:
+        names = set(stored.keys())
+        if world.main and not problem:
+            seen = digest({name: stored.get_tensor(name) for name in names})
+            if seen != facts["encoder_sha256"]:
+                problem = f"{folder}/model.safetensors changed since its run exported it"
+        for name, loaded in iterate_full_weights(model.encoder):
+            names.discard(name)
+            if world.main and not problem and not torch.equal(loaded.cpu(), stored.get_tensor(name).to(loaded.dtype)):
+                problem = f"encoder weight {name} is not the one in {folder}"
+    problem = world.from_main(problem)
+    if problem:
+        raise StiltsError(f"the start model is wrong: {problem}")

@@ -1,0 +1,317 @@
+"""One run from start to end: model, training, export, scores. Called by `train.py` on every rank."""
+
+from __future__ import annotations
+
+import logging
+import math
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stilts import __version__
+from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.data.batches import TrainingRows
+from stilts.data.mixture import Mixture, task_shares
+from stilts.data.store import PreparedSet
+from stilts.errors import StiltsError
+from stilts.evaluation.predict import Predictor
+from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
+from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
+from stilts.model.multitask import MultiTaskModel
+from stilts.study.status import Status, read_status, this_rank, write_status
+from stilts.tasks import get_task
+from stilts.training import checkpoint, distributed
+from stilts.training import engine as engines
+from stilts.training.distributed import World
+from stilts.training.export import export_model, verify_loaded
+from stilts.training.loop import Loop, Trainer
+from stilts.training.monitor import Board, open_log
+from stilts.training.schedule import learning_rate, total_steps, warmup_steps
+from stilts.training.weights import digest, full_weights, set_weights
+
+
+def execute(settings: RunSettings, folder: Path) -> None:
+    """Train and score one run; skip what is done. `folder` holds run.yaml.
+
+    Raises StiltsError (also InputError); status.json then says "failed" with its line.
+    """
+    world = distributed.setup()
+    run = Run(settings, folder, world)
+    try:
+        run.go()
+    except BaseException as error:
+        run.failed(error)
+        raise
+    finally:
+        distributed.close()
+
+
+class Run:
+    """The state of one run on one rank."""
+
+    def __init__(self, settings: RunSettings, folder: Path, world: World) -> None:
+        self.settings, self.folder, self.world = settings, folder, world
+        self.features = (folder / settings.features).resolve()
+        self.model_folder = folder / "model"
+        self.log: logging.Logger = open_log(folder, world.main)
+        before = read_status(folder)
+        ranks = world.gather(this_rank()) or []
+        self.status = Status("running", before.attempt + 1, before.restarts, before.step, before.steps, ranks=ranks)
+        self._write()
+
+    def go(self) -> None:
+        """Train (unless that is done), score, and say so."""
+        from transformers import AutoTokenizer
+
+        start = self._start()
+        self.tokenizer = AutoTokenizer.from_pretrained(start, revision=self.settings.model.revision)
+        self.config = engines.fill_auto(
+            engines.read_deepspeed_config(self.settings.deepspeed), self.settings.training, self.world
+        )
+        self.log.info(
+            "%s: %d ranks on %s, ZeRO-%d, %s",
+            self.settings.run,
+            self.world.size,
+            self.world.device.type,
+            engines.zero_stage(self.config),
+            self.settings.training.precision,
+        )
+        if self.settings.trains_on and not self._trained():
+            model, step = self._train(start)
+        else:
+            model, step = self._load(start)
+        self._score(model, step)
+
+    def failed(self, error: BaseException) -> None:
+        """Record why the run ended; any rank may be the first to know."""
+        line = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, StiltsError):
+            self.log.error("".join(traceback.format_exception(error)))
+            line = f"{type(error).__name__}: {line}"
+        self.status = replace(self.status, state="failed", error=line, heartbeat=0.0)
+        write_status(self.folder, self.status)
+
+    # ---- start
+
+    def _start(self) -> str:
+        """The published model, or the folder that the run before this one exported."""
+        if self.settings.init_run is None:
+            return self.settings.model.name
+        folder = self.folder.parent / self.settings.init_run / "model"
+        read_facts(folder)
+        return str(folder)
+
+    def _trained(self) -> bool:
+        """Whether this run's own export is there, made by these settings."""
+        facts = self.model_folder / FACTS_FILE
+        return facts.is_file() and read_facts(self.model_folder)["settings_hash"] == self.settings.settings_hash
+
+    def _zero3(self) -> dict[str, Any] | None:
+        return self.config if engines.zero_stage(self.config) == 3 else None
+
+    def _build(self, name: str, heads: list[str], reuse_from: Path | None) -> MultiTaskModel:
+        training = self.settings.training
+        return build_model(
+            name,
+            None if Path(name).is_dir() else self.settings.model.revision,
+            heads,
+            self.settings.seed,
+            training.precision,
+            training.dropout,
+            training.gradient_checkpointing,
+            reuse_from,
+            self._zero3(),
+        )
+
+    # ---- training
+
+    def _train(self, start: str) -> tuple[MultiTaskModel, int]:
+        settings, training = self.settings, self.settings.training
+        reuse = Path(start) if settings.init_head == "reuse" and settings.init_run else None
+        model = self._build(start, settings.trains_on, reuse)
+        if settings.init_run:
+            verify_loaded(model, Path(start), settings.init_run, self.world)
+            self.log.info("starts from %s: every encoder weight verified", start)
+        start_weights = full_weights(model.encoder, keep=self.world.main)
+        self.start_sha256 = digest(start_weights) if self.world.main else ""
+        del start_weights
+        trainer = self._trainer(engines.build_engine(model, self.config, training, self.world))
+        checkpoints = self.folder / "checkpoints"
+        state = checkpoint.resume(trainer.engine, checkpoints, settings.settings_hash, self.world)
+        if state.step:
+            self._update(restarts=self.status.restarts + 1)
+            self.log.info("resumes after step %d", state.step)
+        self._update(step=state.step, steps=trainer.steps)
+        self.board = Board(self.folder / "tensorboard", self.world.main, state.step)
+        scorer = self._scorer(trainer.engine.module)
+        best = training.select == "best" and settings.selection_sets
+        loop = Loop(
+            trainer,
+            checkpoints,
+            self.log,
+            self.board,
+            validate=(lambda step: self._validate(scorer, step)) if best else None,
+            keep_best=lambda step: self._export(trainer.engine.module, checkpoints / "best", step),
+            heartbeat=lambda step, loss, speed: self._update(step=step, loss=loss, tokens_per_second=speed),
+        )
+        state = loop.run(state)
+        step = self._finish(trainer.engine.module, checkpoints, state.step, bool(best))
+        return trainer.engine.module, step
+
+    def _trainer(self, engine: Any) -> Trainer:
+        settings, training = self.settings, self.settings.training
+        assert training.batch_size is not None
+        rows = {}
+        for task in settings.trains_on:
+            sets = [PreparedSet(self.features / ref.folder) for ref in settings.train_sets if ref.task == task]
+            rows[task] = TrainingRows(task, sets, training.batch_size, settings.seed)
+        sizes = {task: len(r) for task, r in rows.items()}
+        shares = task_shares(settings.sampling, sizes)
+        steps = total_steps(training, settings.budget, sum(sizes.values()))
+        for task, size in sizes.items():
+            self.log.info("%s: %d rows, %.1f %% of the steps", task, size, 100 * shares[task])
+        self.log.info(
+            "%d steps of %d rows = %.2f epochs; warm-up %d steps to %.2e, then linear to 0",
+            steps,
+            training.batch_size,
+            steps * training.batch_size / sum(sizes.values()),
+            warmup_steps(training, steps),
+            learning_rate(training, warmup_steps(training, steps), steps),
+        )
+        mixture = Mixture(shares, steps, settings.seed)
+        return Trainer(engine, training, rows, mixture, steps, settings.seed, self._pad(), self.world)
+
+    def _validate(self, scorer: Scorer, step: int) -> float:
+        """The mean task score over the selection sets, in points, the same on every rank."""
+        values = []
+        for ref in self.settings.selection_sets:
+            task = get_task(ref.task)
+            result = scorer.score(
+                task, ref.language, PreparedSet(self.features / ref.folder), self._retrieval(ref.task)
+            )
+            if result is not None:
+                self.board.scalars(step, _eval_tags(ref, result[0]))
+                values.append(scorer.task_score(task, result[0]))
+        score = float(self.world.from_main(math.fsum(values) / len(values) if values else 0.0))
+        self.log.info("step %d: selection score %.3f", step, score)
+        return score
+
+    def _finish(self, model: MultiTaskModel, checkpoints: Path, step: int, best: bool) -> int:
+        """Put the chosen model into `model/` and into memory; returns the step it was trained for."""
+        if not best:
+            self._export(model, self.model_folder, step)
+        else:
+            if self.world.main:
+                (checkpoints / "best").rename(self.model_folder)
+            self.world.barrier()
+            step = int(read_facts(self.model_folder)["steps"])
+            set_weights(model, _exported_weights(self.model_folder))
+        if self.world.main:
+            checkpoint.remove_all(checkpoints)
+        self.log.info("the model of step %d is in %s", step, self.model_folder)
+        return step
+
+    def _export(self, model: MultiTaskModel, folder: Path, step: int) -> None:
+        settings = self.settings
+        facts = {
+            "study": settings.study,
+            "run": settings.run,
+            "recipe": settings.recipe,
+            "phase": settings.kind,
+            "base": settings.model.name,
+            "tasks": ", ".join(settings.trains_on),
+            "steps": step,
+            "settings_hash": settings.settings_hash,
+            "start_sha256": self.start_sha256,
+            "version": __version__,
+        }
+        export_model(model, folder, facts, self.tokenizer, self.world)
+
+    # ---- scores
+
+    def _load(self, start: str) -> tuple[MultiTaskModel, int]:
+        """A model to score with: this run's export, or the start model where nothing is trained."""
+        own = self.settings.trains_on and self._trained()
+        self.board = Board(self.folder / "tensorboard", self.world.main)
+        name = str(self.model_folder) if own else start
+        heads = self.settings.trains_on if own else []
+        model = self._build(name, heads, self.model_folder if own else None)
+        source = self.settings.run if own else self.settings.init_run
+        if source:
+            verify_loaded(model, Path(name), source, self.world)
+        if self._zero3():
+            import deepspeed
+
+            engine, *_ = deepspeed.initialize(model=model, config=self.config, dist_init_required=False)
+            return engine.module, self._steps_of(name)
+        return model.to(self.world.device), self._steps_of(name)
+
+    def _steps_of(self, name: str) -> int:
+        return int(read_facts(Path(name))["steps"]) if (Path(name) / FACTS_FILE).is_file() else 0
+
+    def _score(self, model: MultiTaskModel, step: int) -> None:
+        settings = self.settings
+        scores = ScoreFile(self.folder, settings)
+        chosen = "+".join(f"{r.task}/{r.split}/{r.language}" for r in settings.selection_sets)
+        facts = {"step": step, "selection": f"best:{chosen}" if chosen and settings.trains_on else "last"}
+
+        def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
+            self.board.scalars(step, _eval_tags(ref, metrics))
+            text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items())
+            self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
+            self._update()
+
+        score_all(self._scorer(model), scores, self.folder, self.features, facts, on_cell)
+        final = {f"eval/{r['target']}/{r['language']}/{r['metric']}": r["value"] for r in scores.rows}
+        training = settings.training
+        self.board.finish(
+            {
+                "recipe": settings.recipe,
+                "kind": settings.kind,
+                "learning_rate": training.learning_rate,
+                "batch_size": training.batch_size,
+                "steps": step,
+                "precision": training.precision,
+                "seed": settings.seed,
+            },
+            final,
+        )
+        self._update(state="done", step=self.status.steps)
+        self.log.info("done: %d scores", len(scores.rows))
+
+    def _scorer(self, model: MultiTaskModel) -> Scorer:
+        predictor = Predictor(model, self._pad(), self.world)
+        return Scorer(predictor, self.settings.trains_on, int(model.encoder.config.num_hidden_layers))
+
+    def _retrieval(self, task: str) -> RetrievalSettings:
+        return self.settings.retrieval.get(task, RetrievalSettings())
+
+    def _pad(self) -> int:
+        return int(self.tokenizer.pad_token_id)
+
+    # ---- status
+
+    def _update(self, **changes: Any) -> None:
+        self.status = replace(self.status, heartbeat=0.0, **changes)
+        self._write()
+
+    def _write(self) -> None:
+        if self.world.main:
+            write_status(self.folder, self.status)
+
+
+def _eval_tags(ref: SetRef, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"eval/{ref.task}/{ref.language}/{metric}": value for metric, value in metrics.items()}
+
+
+def _exported_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All parameters of an export, named as in a `MultiTaskModel`."""
+    from safetensors.torch import load_file
+
+    encoder = load_file(str(folder / "model.safetensors"))
+    heads = load_file(str(folder / HEADS_FILE))
+    return {f"encoder.{k}": v for k, v in encoder.items()} | {f"heads.{k}": v for k, v in heads.items()}

@@ -1,0 +1,41 @@
+"""Length and learning rate of a run: pure functions of the settings and the step."""
+
+from __future__ import annotations
+
+import math
+
+from stilts.config import Budget, Training
+from stilts.errors import InputError
+
+
+def total_steps(training: Training, budget: Budget, rows: int) -> int:
+    """Optimizer steps of a run over `rows` training rows (an epoch). A budget beats the training section."""
+    assert training.batch_size is not None
+    if budget.steps is not None:
+        return budget.steps
+    if budget.examples is not None:
+        return math.ceil(budget.examples / training.batch_size)
+    if budget.epochs is None and training.max_steps is not None:
+        return training.max_steps
+    epochs = budget.epochs if budget.epochs is not None else training.epochs
+    if not epochs:
+        raise InputError("the run has no length", "training.max_steps or training.epochs above 0", "set one of them")
+    return max(1, math.ceil(epochs * rows / training.batch_size))
+
+
+def warmup_steps(training: Training, steps: int) -> int:
+    """Warm-up in steps: a share of the run below 1, a number of steps from 1 on."""
+    warmup = training.warmup or 0.0
+    return round(warmup * steps) if warmup < 1 else int(warmup)
+
+
+def learning_rate(training: Training, step: int, steps: int) -> float:
+    """The rate of optimizer step `step` (from 0): linear warm-up from 0, then linear decay to 0.
+
+    The same as transformers' `get_linear_schedule_with_warmup`, so step 0 has rate 0 where there is a warm-up.
+    """
+    assert training.learning_rate is not None
+    warm = warmup_steps(training, steps)
+    if step < warm:
+        return training.learning_rate * step / warm
+    return training.learning_rate * max(0.0, (steps - step) / max(1, steps - warm))

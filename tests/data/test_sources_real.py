@@ -1,0 +1,96 @@
+"""Every official file at hand is read, and gives as many examples as its manifest says."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stilts.config import DataSettings
+from stilts.data.sources import find_files, read_examples
+from stilts.errors import InputError
+from stilts.tasks import TASKS, get_task, languages_of
+from stilts.tasks.base import Task
+from stilts.tasks.examples import SpanExample
+
+# Rows of the PAWS-X slices that are "NS" or empty, by language and file.
+PAWSX_PLACEHOLDERS = {
+    "xtreme/dev-de": 20, "xtreme/dev-es": 10, "xtreme/dev-fr": 3, "xtreme/dev-ja": 11, "xtreme/dev-ko": 14,
+    "xtreme/dev-zh": 5, "xtreme/test-fr": 4, "xtreme/test-ja": 4, "xtreme/test-ko": 3, "x-final/de/test_2k": 1,
+    "x-final/zh/test_2k": 6,
+}  # fmt: skip
+
+
+def manifest(root: Path) -> dict[str, int]:
+    """Path -> number of examples."""
+    with open(root / "MANIFEST.tsv", encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["path"]: int(row["examples"]) for row in rows if row["examples"]}
+
+
+def present(root: Path) -> Iterator[tuple[Task, str, str]]:
+    """Every split and language of a declared task whose files are there."""
+    for task in TASKS.values():
+        for split in task.files:
+            for language in languages_of(task, "xtreme_r"):
+                try:
+                    find_files(task, split, language, DataSettings(root=str(root)))
+                except InputError:
+                    continue
+                yield task, split, language
+
+
+def test_every_file_gives_the_number_of_examples_of_the_manifest(real_data: Path) -> None:
+    expected, seen = manifest(real_data), set()
+    for task, split, language in present(real_data):
+        examples, paths = read_examples(task, split, language, DataSettings(root=str(real_data)))
+        names = [path.relative_to(real_data).as_posix() for path in paths]
+        seen.add(task.name)
+        dropped = PAWSX_PLACEHOLDERS.get(names[0].removesuffix(".tsv").removeprefix("pawsx/"), 0)
+        counted = expected[names[0]] if task.format == "retrieval" else sum(expected[name] for name in names)
+        assert len(examples) == counted - dropped, names
+        assert len({example.id for example in examples}) == len(examples)
+    assert seen == set(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "count"),
+    [
+        ("snli", "snli/glue_data/SNLI/train.tsv", 240),
+        ("snli", "snli/glue_data/SNLI/dev.tsv", 240),
+        ("mnli", "mnli/glue_data/MNLI/train.more.tsv", 3000),
+        ("pawsx", "pawsx/x-final/zh/dev_2k.tsv", 595),
+        ("squad_v1", "lareqa/xquad-r/en.json", 332),
+    ],
+)
+def test_other_official_files_through_an_override(real_data: Path, task: str, path: str, count: int) -> None:
+    data = DataSettings(root=str(real_data), files={task: {"train": {"en": path}}})
+    assert len(read_examples(get_task(task), "train", "en", data)[0]) == count
+
+
+def test_files_without_labels(real_data: Path) -> None:
+    data = DataSettings(root=str(real_data))
+    assert {e.answers for e in read_examples(get_task("tydiqa"), "dev", "sw", data)[0]} == {None}
+    assert {e.label for e in read_examples(get_task("xnli"), "test", "de", data)[0]} == {None}
+    assert {e.label for e in read_examples(get_task("pawsx"), "test", "de", data)[0]} == {"0", "1"}  # the official file
+    assert {e.label for e in read_examples(get_task("pawsx"), "test", "en", data)[0]} == {None}
+
+
+def test_every_answer_is_where_the_reader_says(real_data: Path) -> None:
+    answers = 0
+    for task, split, language in present(real_data):
+        if task.format != "span":
+            continue
+        for example in read_examples(task, split, language, DataSettings(root=str(real_data)))[0]:
+            assert isinstance(example, SpanExample)
+            for text, start in example.answers or ():
+                answers += 1
+                assert example.context[start : start + len(text)] == text
+    assert answers == 22325
+
+
+def test_squad_2_has_questions_without_an_answer(real_data: Path) -> None:
+    examples, _ = read_examples(get_task("squad_v2"), "dev", "en", DataSettings(root=str(real_data)))
+    assert sum(isinstance(e, SpanExample) and e.answers == () for e in examples) == 952

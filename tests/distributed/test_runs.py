@@ -1,0 +1,174 @@
+"""Whole runs: what is exported is what was trained, resume is invisible, starts are verified, uneven shards end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cases
+import numpy as np
+import pytest
+import tiny
+import torch
+from harness import RankFailed, run_ranks
+from safetensors.torch import load_file, save_file
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    tiny.make_model(tmp_path / "model")
+    return tmp_path
+
+
+def evaluation(study: Path, *sets: tuple[str, int, str]) -> list:
+    """Prepared dev sets of (task, examples, language)."""
+    return [tiny.make_set(study, study / "model", task, count, "dev", language) for task, count, language in sets]
+
+
+def scores(study: Path, run: str) -> dict[tuple[str, str, str], float]:
+    rows = [json.loads(line) for line in (study / "runs" / run / "scores.jsonl").read_text().splitlines()]
+    return {(row["target"], row["language"], row["metric"]): row["value"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("config", "ranks", "precision"), [("zero2", 2, "fp32"), ("zero3", 2, "fp32"), ("zero1", 2, "bf16")]
+)
+def test_exported_model_gives_the_engines_hidden_states(study: Path, config: str, ranks: int, precision: str) -> None:
+    from transformers import AutoModel
+
+    path = tiny.make_run(study, study / "model", "run", {"mnli": 24, "udpos": 24})
+    overrides = [f"deepspeed.config={config}", f"training.precision={precision}"]
+    hidden = run_ranks(cases.train_and_encode, ranks, study / "logs", str(path), *overrides)[0]
+    model = AutoModel.from_pretrained(study / "runs/run/model").eval()
+    assert model.dtype == torch.float32
+    with torch.no_grad():
+        ours = model(input_ids=torch.tensor(hidden["input_ids"])).last_hidden_state.numpy()
+    limit = 1e-5 if precision == "fp32" else 5e-2
+    np.testing.assert_allclose(ours, hidden["states"], atol=limit)
+    start = load_file(str(study / "model/model.safetensors"))
+    end = load_file(str(study / "runs/run/model/model.safetensors"))
+    assert any(not torch.equal(start[name], end[name]) for name in end), "training should have changed the encoder"
+
+
+def test_a_target_starts_from_its_recipes_model_and_nothing_else(study: Path) -> None:
+    model = study / "model"
+    first = tiny.make_run(study, model, "first", {"mnli": 24}, kind="intermediate", seed=1)
+    second = tiny.make_run(study, model, "second", {"udpos": 24}, init_run="first")
+    with pytest.raises(RankFailed, match="no exported model"):
+        run_ranks(cases.run_file, 1, study / "logs0", str(second))
+    assert json.loads((study / "runs/second/status.json").read_text())["state"] == "failed"
+    run_ranks(cases.run_file, 1, study / "logs1", str(first))
+    exported = study / "runs/first/model"
+    good = load_file(str(exported / "model.safetensors"))
+    published = load_file(str(model / "model.safetensors"))
+    save_file(published, str(exported / "model.safetensors"), metadata={"format": "pt"})
+    with pytest.raises(RankFailed, match="changed since its run exported it"):
+        run_ranks(cases.run_file, 2, study / "logs2", str(second))
+    save_file(good, str(exported / "model.safetensors"), metadata={"format": "pt"})
+    run_ranks(cases.run_file, 2, study / "logs3", str(second), "deepspeed.config=zero3")
+    assert "every encoder weight verified" in (study / "runs/second/log.txt").read_text()
+
+
+@pytest.mark.parametrize("config", ["zero2", "zero3"])
+def test_a_run_cut_off_in_training_ends_with_the_same_bytes(study: Path, config: str) -> None:
+    def run(name: str, *overrides: str) -> bytes:
+        run_ranks(cases.run_file, 2, study / f"logs-{name}", str(study / "runs" / name / "run.yaml"), *overrides)
+        return (study / "runs" / name / "model/model.safetensors").read_bytes()
+
+    sets = evaluation(study, ("xnli", 9, "de"))
+    training = {"max_steps": 9, "save_every": 2, "dropout": 0.1}
+    for name in ("straight", "cut"):
+        tiny.make_run(
+            study, study / "model", name, {"mnli": 24, "udpos": 20}, training=training, evaluation_sets=sets,
+            deepspeed={"config": config},
+        )  # fmt: skip
+    straight = run("straight")
+    with pytest.raises(RankFailed, match="cut off here"):
+        run_ranks(cases.cut_off, 2, study / "logs-cut0", str(study / "runs/cut/run.yaml"), 7)
+    assert [p.name for p in (study / "runs/cut/checkpoints").iterdir()] == ["step-00000006"]
+    assert run("cut") == straight
+    assert scores(study, "cut") == scores(study, "straight")
+    assert json.loads((study / "runs/cut/status.json").read_text())["restarts"] == 1
+
+
+def test_a_run_cut_off_in_scoring_scores_only_what_is_missing(study: Path) -> None:
+    sets = evaluation(study, ("xnli", 9, "de"), ("xnli", 9, "fr"))
+    path = tiny.make_run(study, study / "model", "run", {"mnli": 24}, evaluation_sets=sets)
+    run_ranks(cases.run_file, 1, study / "logs1", str(path))
+    folder = study / "runs/run"
+    whole = (folder / "scores.jsonl").read_text()
+    (folder / "scores.jsonl").write_text(whole.splitlines(keepends=True)[0])
+    shutil.rmtree(folder / "predictions")
+    run_ranks(cases.run_file, 1, study / "logs2", str(path))
+    assert (folder / "scores.jsonl").read_text() == whole
+    assert [p.name for p in (folder / "predictions/xnli").iterdir()] == ["dev-fr.jsonl"]
+
+
+def test_another_number_of_ranks_is_refused(study: Path) -> None:
+    path = tiny.make_run(study, study / "model", "run", {"mnli": 24}, training={"save_every": 2})
+    with pytest.raises(RankFailed, match="cut off here"):
+        run_ranks(cases.cut_off, 2, study / "logs1", str(path), 3)
+    with pytest.raises(RankFailed, match="was written by 2 ranks"):
+        run_ranks(cases.run_file, 1, study / "logs2", str(path))
+
+
+@pytest.mark.parametrize("config", ["zero2", "zero3"])
+def test_uneven_shards_end_and_score_the_same(study: Path, config: str) -> None:
+    """One example for three ranks, and none for some: every format, the same scores as on one rank."""
+    sets = evaluation(
+        study, ("xnli", 1, "de"), ("xnli", 7, "fr"), ("udpos", 5, "de"), ("mlqa", 4, "de"), ("tatoeba", 2, "de")
+    )
+    found = {}
+    for ranks in (1, 3):
+        name = f"run{ranks}"
+        path = tiny.make_run(
+            study, study / "model", name, {"mnli": 24, "udpos": 24, "squad_v1": 24}, evaluation_sets=sets,
+            deepspeed={"config": config},
+        )  # fmt: skip
+        run_ranks(cases.run_file, ranks, study / f"logs{ranks}", str(path))
+        found[ranks] = scores(study, name)
+    assert len(found[1]) == 6, "five sets, one of them with two metrics"
+    assert found[1] == pytest.approx(found[3])
+
+
+def test_best_checkpoint_is_kept_and_scored(study: Path) -> None:
+    selection = evaluation(study, ("xnli", 30, "en"))
+    training = {"max_steps": 12, "select": "best", "validate_every": 3, "learning_rate": 3e-3}
+    path = tiny.make_run(
+        study, study / "model", "run", {"mnli": 60}, training=training, selection_sets=selection,
+        evaluation_sets=selection,
+    )  # fmt: skip
+    run_ranks(cases.run_file, 2, study / "logs", str(path))
+    log = (study / "runs/run/log.txt").read_text()
+    seen = {
+        int(line.split("step ")[1].split(":")[0]): float(line.split()[-1])
+        for line in log.splitlines()
+        if "selection score" in line
+    }
+    assert sorted(seen) == [3, 6, 9, 12]
+    facts = json.loads((study / "runs/run/model/stilts.json").read_text())
+    assert seen[facts["steps"]] == max(seen.values())
+    assert scores(study, "run")["xnli", "en", "accuracy"] == pytest.approx(max(seen.values()), abs=1e-3)
+    row = json.loads((study / "runs/run/scores.jsonl").read_text().splitlines()[0])
+    assert (row["selection"], row["step"]) == ("best:xnli/dev/en", facts["steps"])
+
+
+def test_board_and_status_say_what_happened(study: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    sets = evaluation(study, ("xnli", 9, "de"), ("tatoeba", 9, "de"))
+    path = tiny.make_run(study, study / "model", "run", {"mnli": 24}, evaluation_sets=sets)
+    run_ranks(cases.run_file, 2, study / "logs", str(path))
+    events = EventAccumulator(str(study / "runs/run/tensorboard"))
+    events.Reload()
+    tags = set(events.Tags()["scalars"])
+    assert {"train/loss", "train/learning_rate", "train/grad_norm", "perf/tokens_per_second", "mem/process_gib"} <= tags
+    assert {"eval/xnli/de/accuracy", "eval/tatoeba/de/accuracy", "health/finite"} <= tags
+    assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3, 4, 5]
+    assert events.Scalars("eval/xnli/de/accuracy")[0].step == 5
+    assert any("hparams" in tag for tag in events.Tags()["tensors"]) or events.SummaryMetadata is not None
+    status = json.loads((study / "runs/run/status.json").read_text())
+    assert (status["state"], status["step"], status["steps"], len(status["ranks"])) == ("done", 5, 5, 2)

@@ -1,0 +1,52 @@
+"""Pooling and nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from stilts.errors import InputError, StiltsError
+from stilts.evaluation.search import nearest, pool
+
+
+def test_pooling_ignores_padding_and_normalises() -> None:
+    hidden = torch.randn(2, 5, 8)
+    hidden[0, 3:] = float("nan")
+    mask = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    mean = pool(hidden, mask, "mean")
+    wanted = torch.nn.functional.normalize(torch.stack([hidden[0, :3].mean(0), hidden[1].mean(0)]), dim=-1)
+    torch.testing.assert_close(mean, wanted)
+    torch.testing.assert_close(pool(hidden, mask, "cls"), torch.nn.functional.normalize(hidden[:, 0], dim=-1))
+    assert pool(hidden.bfloat16(), mask, "mean").dtype == torch.float32
+    with pytest.raises(InputError, match="mean or cls"):
+        pool(hidden, mask, "max")
+
+
+def test_nearest_by_cosine_not_by_length() -> None:
+    candidates = np.array([[9.0, 9.0], [0.0, 1.0], [1.0, 0.0]])
+    assert nearest(np.array([[0.1, 3.0], [5.0, 0.1], [1.0, 1.0]]), candidates).tolist() == [1, 2, 0]
+
+
+def test_same_as_a_full_product() -> None:
+    draw = np.random.default_rng(0)
+    queries, candidates = draw.normal(size=(300, 32)), draw.normal(size=(1000, 32))
+    unit = candidates / np.linalg.norm(candidates, axis=1, keepdims=True)
+    assert (nearest(queries, candidates) == (queries @ unit.T).argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("copies", [2, 50])
+def test_ties_go_to_the_lowest_index(copies) -> None:
+    draw = np.random.default_rng(1)
+    base = draw.normal(size=(40, 48)).astype(np.float32)
+    candidates = np.concatenate([base] * copies)
+    found = nearest(base + 0.01, candidates)
+    assert (found == nearest(base + 0.01, base)).all()
+    assert nearest(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, -1.0]]))[0] == 0
+
+
+def test_what_cannot_be_searched_is_refused() -> None:
+    with pytest.raises(StiltsError, match="no candidates"):
+        nearest(np.ones((1, 2)), np.ones((0, 2)))
+    with pytest.raises(StiltsError, match="not finite"):
+        nearest(np.array([[np.nan, 1.0]]), np.ones((3, 2)))

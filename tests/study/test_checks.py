@@ -1,0 +1,121 @@
+"""Every wrong study ends in one line that names what is wrong and what to change."""
+
+from __future__ import annotations
+
+import pytest
+
+from stilts.errors import InputError
+
+SQUAD = {"name": "a", "tasks": ["squad_v1"]}
+
+WRONG = {
+    "unknown intermediate task": ({"intermediate": [{"name": "a", "tasks": ["mnly"]}]}, "did you mean 'mnli'"),
+    "unknown target": ({"target": {"tasks": ["xnly"]}}, "did you mean 'xnli'"),
+    "target as recipe": ({"intermediate": [{"name": "a", "tasks": ["xnli"]}]}, "a target task"),
+    "intermediate as target": ({"target": {"tasks": ["mnli"]}}, "an intermediate task"),
+    "other benchmark": ({"target": {"tasks": ["pawsx"], "benchmark": "xtreme_r"}}, "target.benchmark"),
+    "unknown language": ({"target": {"tasks": ["xnli"], "languages": ["en", "xx"]}}, "'xx'"),
+    "language of no target": ({"target": {"tasks": ["xnli"], "languages": ["en", "jv"]}}, "'jv'"),
+    "no language of one target": ({"target": {"tasks": ["xnli", "tatoeba"], "languages": ["en"]}}, "tatoeba"),
+    "language of another task": ({"target": {"tasks": ["xnli"], "languages": {"xnli": ["jv"]}}}, "'jv'"),
+    "language twice": ({"target": {"tasks": ["xnli"], "languages": ["en", "en"]}}, "twice"),
+    "languages of another target": ({"target": {"tasks": ["xnli"], "languages": {"mlqa": ["en"]}}}, "target.languages"),
+    "recipe name": ({"intermediate": [{"name": "a/b"}]}, "intermediate[0].name"),
+    "study name": ({"name": "../x"}, "name is '../x'"),
+    "recipes twice": ({"intermediate": [SQUAD, SQUAD]}, "'a' twice"),
+    "two baselines": ({"intermediate": [{"name": "a"}, {"name": "b"}]}, "baseline"),
+    "task twice": ({"intermediate": [{"name": "a", "tasks": ["mnli", "mnli"]}]}, "twice"),
+    "target twice": ({"target": {"tasks": ["xnli", "xnli"]}}, "twice"),
+    "per_task of no target": ({"target": {"tasks": ["xnli"], "per_task": {"mlqa": {}}}}, "target.per_task"),
+    "two budgets": ({"intermediate": [{**SQUAD, "budget": {"steps": 1, "epochs": 1}}]}, "steps and epochs"),
+    "given without weights": ({"intermediate": [{**SQUAD, "sampling": {"strategy": "given"}}]}, "weight for squad_v1"),
+    "weights of others": (
+        {"intermediate": [{**SQUAD, "sampling": {"strategy": "given", "weights": {"mnli": 1}}}]},
+        "'mnli'",
+    ),
+    "weights without given": ({"intermediate": [{**SQUAD, "sampling": {"weights": {"squad_v1": 1}}}]}, "given"),
+    "weights of nothing": (
+        {"intermediate": [{**SQUAD, "sampling": {"strategy": "given", "weights": {"squad_v1": 0}}}]},
+        "all 0",
+    ),
+    "seed twice": ({"seeds": [1, 1]}, "seeds has the seed 1 twice"),
+    "no seed": ({"seeds": []}, "seeds is empty"),
+    "files of an unknown task": ({"data": {"files": {"xnly": {}}}}, "'xnli'"),
+    "files of an unknown split": ({"data": {"files": {"xnli": {"valid": {}}}}}, "'valid'"),
+    "files of an unknown language": ({"data": {"files": {"xnli": {"dev": {"xx": "a"}}}}}, "'xx'"),
+    "limit of an unknown split": ({"data": {"limit": {"xnli": {"valid": 3}}}}, "'valid'"),
+    "a chain of another format": (
+        {"target": {"tasks": ["xnli"], "per_task": {"xnli": {"train": ["squad_v1"]}}}},
+        "fine-tuned on squad_v1",
+    ),
+    "a chain with other labels": (
+        {"target": {"tasks": ["xnli"], "per_task": {"xnli": {"train": ["pawsx"]}}}},
+        "fine-tuned on pawsx",
+    ),
+    "a chain without training data": (
+        {"target": {"tasks": ["mlqa"], "per_task": {"mlqa": {"train": ["xquad"]}}}},
+        "no training data",
+    ),
+    "an empty chain": ({"target": {"tasks": ["mlqa"], "per_task": {"mlqa": {"train": []}}}}, "is empty"),
+    "training for retrieval": (
+        {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"train": ["mnli"]}}}},
+        "retrieval",
+    ),
+    "ids that collide": (
+        {
+            "intermediate": [{"name": "a-s1"}, SQUAD],
+            "target": {"tasks": ["tatoeba"]},
+        },
+        "evaluation-a-s1-tatoeba",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_studies(make_plan, name):
+    change, words = WRONG[name]
+    with pytest.raises(InputError) as error:
+        make_plan(**change)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+LATER = {
+    "mlm": {"intermediate": [{**SQUAD, "mlm": {"share": 0.1}}]},
+    "translated_from": {"intermediate": [{**SQUAD, "translated_from": "de"}]},
+    "languages other than en": {"intermediate": [{**SQUAD, "languages": ["de"]}]},
+    "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
+    "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
+    "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
+    "data.mirror": {"data": {"mirror": "m"}},
+    "slurm": {"launch": {"backend": "slurm"}},
+    "nodes": {"launch": {"nodes": 2}},
+    "tuned_on": {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "mnli"}}}}},
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_settings_of_later_versions_are_listed_and_refused(make_plan, name):
+    plan = make_plan(**LATER[name])
+    assert any(name in line for line in plan.later)
+    with pytest.raises(InputError, match="not"):
+        plan.refuse_unfinished()
+
+
+def test_tasks_that_are_not_declared_are_planned_and_refused(make_plan):
+    recipes = [{"name": "none"}, {"name": "h", "tasks": ["hellaswag"]}]
+    plan = make_plan(intermediate=recipes, target={"tasks": ["xnli", "panx"], "languages": {"xnli": ["en"]}})
+    assert plan.undeclared == {
+        "target-none-panx-t1": ("panx",),
+        "intermediate-h-s1": ("hellaswag",),
+        "target-h-s1-xnli-t1": ("hellaswag",),
+        "target-h-s1-panx-t1": ("panx", "hellaswag"),
+    }
+    with pytest.raises(InputError, match=r"not yet declared: hellaswag, panx"):
+        plan.refuse_unfinished()
+
+
+def test_a_plain_study_is_not_refused(make_plan):
+    plan = make_plan()
+    assert not plan.later
+    plan.refuse_unfinished()

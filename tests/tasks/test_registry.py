@@ -1,0 +1,98 @@
+"""The declarations: complete, consistent and importable without anything heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from stilts.errors import InputError
+from stilts.tasks import (
+    BENCHMARKS,
+    LANGUAGES,
+    TASKS,
+    UNDECLARED,
+    check_language,
+    get_language,
+    get_task,
+    languages_of,
+    target_tasks,
+)
+
+INTERMEDIATE = {"snli", "mnli", "squad_v1", "squad_v2"}
+TARGETS = {"xnli", "pawsx", "udpos", "mlqa", "xquad", "tydiqa", "tatoeba"}
+
+
+def test_the_declared_tasks() -> None:
+    assert {name for name, task in TASKS.items() if task.kind == "intermediate"} == INTERMEDIATE
+    assert {name for name, task in TASKS.items() if task.kind == "target"} == TARGETS
+    assert not set(TASKS) & set(UNDECLARED)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_declaration_is_complete(name: str) -> None:
+    task = TASKS[name]
+    assert task.name == name
+    assert all((task.title, task.licence, task.citation))
+    assert task.home_page.startswith("https://")
+    assert set(task.score_metrics) <= set(task.metrics)
+    assert bool(task.labels) == (task.format in ("pair", "tagging"))
+    assert all(code in LANGUAGES for code in task.languages + task.languages_added_by_xtreme_r)
+    assert len(set(languages_of(task, "xtreme_r"))) == len(languages_of(task, "xtreme_r"))
+    assert all(train in TASKS and "train" in TASKS[train].files for train in task.trains_on)
+    assert all(TASKS[train].format == task.format for train in task.trains_on)
+    if task.kind == "target":
+        assert set(task.reported) == {"dev", "test"}
+        assert set(task.reported.values()) <= set(task.files)
+        assert name in BENCHMARKS["xtreme"][task.group or ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "xtreme", "xtreme_r"),
+    [("xnli", 15, 15), ("pawsx", 7, 7), ("xquad", 11, 12), ("mlqa", 7, 7), ("tydiqa", 9, 9), ("udpos", 33, 38),
+     ("tatoeba", 36, 41), ("mnli", 1, 1)],
+)  # fmt: skip
+def test_number_of_languages_as_in_the_benchmarks(name: str, xtreme: int, xtreme_r: int) -> None:
+    assert len(languages_of(name, "xtreme")) == xtreme
+    assert len(languages_of(get_task(name), "xtreme_r")) == xtreme_r
+
+
+def test_benchmarks_name_only_known_tasks() -> None:
+    for benchmark in BENCHMARKS:
+        assert set(target_tasks(benchmark)) <= set(TASKS) | set(UNDECLARED)
+    assert set(target_tasks("xtreme_r")) - set(target_tasks("xtreme")) == {"xcopa", "lareqa", "mewslix"}
+    assert set(target_tasks("xtreme")) - set(target_tasks("xtreme_r")) == {"pawsx", "bucc2018"}
+
+
+def test_an_unknown_task_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(InputError, match="did you mean 'xquad'"):
+        get_task("xqaud")
+    with pytest.raises(InputError, match="'panx' is not yet declared"):
+        get_task("panx")
+
+
+def test_languages() -> None:
+    assert (get_language("sw").name, get_language("sw").iso3) == ("Swahili", "swh")
+    assert get_language("qtz").code == "qtz"
+    check_language("qaa", allowed=("en", "de"))
+    for wrong in ("xx", "qua", "EN", "qa"):
+        with pytest.raises(InputError):
+            check_language(wrong)
+    with pytest.raises(InputError, match="one of en, de"):
+        check_language("fr", allowed=("en", "de"), where="target.languages")
+
+
+def test_sizes_of_facts() -> None:
+    assert sum(TASKS["mlqa"].sizes["test"].values()) == 42245
+    assert TASKS["tatoeba"].sizes["test"]["jv"] == 205
+    assert sum(TASKS[name].sizes["train"]["en"] for name in ("snli", "mnli")) == 549367 + 392702
+
+
+def test_tasks_import_nothing_heavy() -> None:
+    code = (
+        "import sys, stilts.tasks; "
+        "print([m for m in ('torch', 'transformers', 'datasets', 'deepspeed', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
