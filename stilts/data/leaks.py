@@ -25,8 +25,8 @@ class LeakCheck:
     Args:
         data: the study's data settings.
         specs: all sets of the study.
-        read: gives the examples of a spec's part, without its limit. Evaluation sets are compared whole, so that a
-            study with limits is refused like the same study without; training sets with their limit.
+        read: gives the examples of a spec's part, without its limit: sets are compared whole, so that a study with
+            limits (a first try) is refused like the same study without.
     """
 
     data: DataSettings
@@ -43,10 +43,7 @@ class LeakCheck:
         hits: dict[SetSpec, set[int]] = {}
         others = [spec for spec in self.specs if spec.purpose != "evaluate"]
         for spec in sorted(others, key=lambda s: (s.task, s.split, s.language)):
-            examples = self.read(spec)
-            if not self.data.exclude_overlap:
-                examples = examples[: spec.limit]
-            found, hit = scored.check(self._name(spec), examples)
+            found, hit = scored.check(self._name(spec), self.read(spec))
             overlaps += found
             if hit and not self._is_scored(spec):
                 hits[spec] = hit

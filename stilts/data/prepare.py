@@ -6,6 +6,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,8 +83,9 @@ class _Preparation:
             return [refs[spec] for spec in wanted]
         hits = LeakCheck(self.study.data, self.specs, self.examples).run()
         todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
-        for spec in _shown(todo, progress):
-            self.build(spec, self.folder / refs[spec].folder, facts[spec], hits.get(spec, set()))
+        with _quiet():
+            for spec in _shown(todo, progress):
+                self.build(spec, self.folder / refs[spec].folder, facts[spec], hits.get(spec, set()))
         temporary = stamp.with_suffix(".tmp")
         temporary.write_text(state)
         temporary.replace(stamp)
@@ -156,6 +158,20 @@ class _Preparation:
                 "a hub id or a folder with a tokenizer",
                 "mend model.name or model.revision",
             ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars that `datasets` shows for every set it writes."""
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def _is_current(folder: Path, facts: dict[str, Any]) -> bool:

@@ -43,7 +43,7 @@ def nearest(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
     if not len(candidates):
         raise StiltsError("no candidates to search")
-    vectors, lowest = _unit(candidates), np.arange(len(candidates))
+    vectors, lowest = np.unique(_unit(candidates), axis=0, return_index=True)
     order = np.argsort(lowest)
     vectors, lowest = np.ascontiguousarray(vectors[order]), lowest[order]
     index = faiss.IndexFlatIP(vectors.shape[1])

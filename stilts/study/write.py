@@ -84,9 +84,12 @@ def _refuse_other_settings(plan: Plan, run: RunSettings) -> None:
 
 
 def _recorded_hash(path: Path) -> str:
-    from stilts.settings import load_yaml
+    import yaml
 
-    return str(load_yaml(path).get("settings_hash")) if path.is_file() else "unknown"
+    if not path.is_file():
+        return "unknown"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return str((yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}).get("settings_hash"))
 
 
 def _yaml(run: RunSettings) -> str:

@@ -35,13 +35,11 @@ def test_same_as_a_full_product() -> None:
     assert (nearest(queries, candidates) == (queries @ unit.T).argmax(axis=1)).all()
 
 
-@pytest.mark.parametrize("copies", [2, 50])
-def test_ties_go_to_the_lowest_index(copies) -> None:
-    draw = np.random.default_rng(1)
-    base = draw.normal(size=(40, 48)).astype(np.float32)
-    candidates = np.concatenate([base] * copies)
-    found = nearest(base + 0.01, candidates)
-    assert (found == nearest(base + 0.01, base)).all()
+@pytest.mark.parametrize(("count", "copies"), [(40, 50), (1000, 3), (1000, 7)])
+def test_ties_go_to_the_lowest_index(count, copies) -> None:
+    """With 1,000 vectors of 384 numbers, faiss alone rounds some equal candidates differently and prefers a copy."""
+    base = np.random.default_rng(0).normal(size=(count, 384)).astype(np.float32)
+    assert nearest(base, np.concatenate([base] * copies)).tolist() == list(range(count))
     assert nearest(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, -1.0]]))[0] == 0
 
 

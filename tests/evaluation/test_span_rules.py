@@ -38,6 +38,7 @@ def test_squad_normalisation(text, normal) -> None:
         ("hi", "यह घर है।", "यह घर है"),  # the danda is punctuation
         ("zh", "《毁灭战士3》ADM 质量", "毁 灭 战 士 3adm 质 量"),  # punctuation goes first
         ("zh", "第2次 World War", "第 2 次 world war"),
+        ("zh", "一丁龥龦かな", "一 丁 龥 龦かな"),  # the range that is split ends at U+9FA5
         ("qaa", "The house", "the house"),  # invented languages: no articles
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import numpy as np
@@ -82,8 +83,16 @@ def test_question_is_cut_to_64_tokens_or_half_a_short_row(wordpiece) -> None:
 
 
 def test_offsets_leave_out_leading_blanks(sentencepiece) -> None:
+    """Also where the tokenizer does not split at white space first, so that a piece's characters begin with it."""
+    from tokenizers.pre_tokenizers import Metaspace
+
+    tokenizer = copy.deepcopy(sentencepiece)
+    tokenizer._tokenizer.pre_tokenizer = Metaspace()
     context = "  Ein   Fluss\u3000in Polen "
-    text = tokenize_contexts(sentencepiece, [context])[context]
+    assert any(
+        context[a:b].startswith(" ") for a, b in tokenizer(context, return_offsets_mapping=True)["offset_mapping"]
+    )
+    text = tokenize_contexts(tokenizer, [context])[context]
     pieces = [context[a:b] for a, b in zip(text.starts, text.ends, strict=True)]
     assert all(piece == piece.lstrip() for piece in pieces)
     assert "".join(context.split()) in "".join(pieces)

@@ -40,7 +40,7 @@ def make_plan(settings: dict[str, Any]) -> Callable[..., Plan]:
     return make
 
 
-def score_row(plan: Plan, cell: Cell, value: float, **changes: Any) -> dict[str, Any]:
+def _score_row(plan: Plan, cell: Cell, value: float, **changes: Any) -> dict[str, Any]:
     """A score row of a cell."""
     run = next(run for run in plan.runs if run.run == cell.run)
     row = {
@@ -54,7 +54,7 @@ def score_row(plan: Plan, cell: Cell, value: float, **changes: Any) -> dict[str,
     return row
 
 
-def write_rows(plan: Plan, rows: list[dict[str, Any]], tail: str = "") -> None:
+def _write_rows(plan: Plan, rows: list[dict[str, Any]], tail: str = "") -> None:
     """Append rows to their runs' files; `tail` goes to the end of the last one."""
     for row in rows:
         path = plan.run_folder(row["run"]) / "scores.jsonl"
@@ -71,6 +71,18 @@ def scored() -> Callable[..., list[dict[str, Any]]]:
     """Rows for every cell of a plan; `value` maps a cell to its score."""
 
     def rows(plan: Plan, value: Callable[[Cell], float]) -> list[dict[str, Any]]:
-        return [score_row(plan, cell, value(cell)) for cell in plan.cells]
+        return [_score_row(plan, cell, value(cell)) for cell in plan.cells]
 
     return rows
+
+
+@pytest.fixture
+def score_row() -> Callable[..., dict[str, Any]]:
+    """A score row of a cell: `score_row(plan, cell, value, **changes)`."""
+    return _score_row
+
+
+@pytest.fixture
+def write_rows() -> Callable[..., None]:
+    """Append rows to their runs' files: `write_rows(plan, rows, tail="")`."""
+    return _write_rows

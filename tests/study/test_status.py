@@ -26,7 +26,7 @@ def test_round_trip_has_the_contracts_keys(tmp_path):
     status = Status("running", 2, 1, 30, 100, 0.5, 1234.5, 17.0, [this_rank()], None)
     write_status(tmp_path, status)
     assert read_status(tmp_path, now=18.0) == status
-    keys = "state attempt restarts step steps loss tokens_per_second heartbeat ranks error".split()
+    keys = ["state", "attempt", "restarts", "step", "steps", "loss", "tokens_per_second", "heartbeat", "ranks", "error"]
     assert list(json.loads((tmp_path / "status.json").read_text())) == keys
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 
