@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stilts.errors import InputError, MissingCells, StiltsError, Stopped
+from stilts.errors import InputError, MissingCells, StiltsError
 
 if TYPE_CHECKING:
     from stilts.study.plan import Plan
@@ -23,9 +23,7 @@ app = typer.Typer(
     help="Intermediate training and zero-shot cross-lingual evaluation of multilingual encoders.",
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="study file")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")
-]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -38,9 +36,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except typer.Abort:
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stilts: interrupted: run the same command again to go on", file=sys.stderr)
-        sys.exit(Stopped.exit_code)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -68,15 +68,17 @@ def end(started: Sequence[RunProcess], grace: float = GRACE) -> None:
         settle(one)
 
 
-def log_tail(folder: Path, lines: int = 1) -> str:
-    """The last non-empty lines of `launcher.txt`, in one line."""
+def log_tail(folder: Path) -> str:
+    """The last line of `launcher.txt` that is not the deepspeed launcher's own."""
     path = folder / LAUNCHER_LOG
     if not path.is_file():
         return ""
     with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - 8192))
+        file.seek(max(0, path.stat().st_size - 16384))
         text = file.read().decode("utf-8", "replace")
-    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    own = [line for line in lines if "[launch.py:" not in line and "[runner.py:" not in line]
+    return (own or lines or [""])[-1]
 
 
 def _group_alive(started: RunProcess) -> bool:

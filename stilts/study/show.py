@@ -93,7 +93,9 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
             run.recipe, [run.recipe, ", ".join(names), _rows_of(plan, run) if known else None, length, 0, 0]
         )
         row[-2:] = [row[-2] + 1, row[-1] + starts]
-    return table(("recipe", "trains on", "rows", "length", "runs", "runs that start from it"), list(rows.values()))
+    return table(
+        ("recipe", "trains on", "official rows", "length", "runs", "runs that start from it"), list(rows.values())
+    )
 
 
 def _target_matrix(plan: Plan, runs: Sequence[RunSettings]) -> str:
