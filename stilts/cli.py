@@ -127,8 +127,8 @@ def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False)
     from collections import Counter
 
     from stilts.settings import plain
+    from stilts.status import study_status
     from stilts.study.show import status_text
-    from stilts.study.status import study_status
 
     planned = _plan(study, overrides)
     states = study_status(planned.folder, [r.run for r in planned.runs])

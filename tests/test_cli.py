@@ -13,7 +13,7 @@ import yaml
 
 from stilts import cli
 from stilts.errors import StiltsError, Stopped
-from stilts.study.status import Status, write_status
+from stilts.status import Status, write_status
 from stilts.study.write import study_lock
 
 STUDIES = Path(__file__).parents[1] / "studies"

@@ -14,11 +14,11 @@ import torch
 
 from stilts.data.batches import Batch, collate
 from stilts.data.store import PreparedSet
+from stilts.distributed import World
 from stilts.evaluation.search import pool
 from stilts.formats import get_format
 from stilts.formats.base import Feature, Prediction
 from stilts.tasks.base import Task
-from stilts.training.distributed import World
 
 TOKENS_A_BATCH = 16384  # padded tokens a forward pass, on one rank
 

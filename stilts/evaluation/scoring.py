@@ -12,10 +12,10 @@ from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import nearest
+from stilts.files import write_text
 from stilts.formats import get_format
 from stilts.formats.base import Prediction
 from stilts.provenance import code_version
-from stilts.study.status import write_text
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
 

@@ -59,21 +59,17 @@ class Format(ABC):
         """A head that maps hidden states (batch, length, hidden) to logits."""
 
     @abstractmethod
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Per row: the summed loss and the number of units (examples, or labelled tokens), both float32 (batch,)."""
+    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The loss of each row, summed over its units (see `units`), float32 (batch,)."""
 
     def units(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What a row counts for in the mean loss of a global batch, float32 (batch,): 1, or its labelled tokens."""
         import torch
 
-        if "labels" in self.token_columns:
-            return (batch["labels"] != self.token_columns["labels"]).sum(dim=1).float()
         return torch.ones_like(batch["weight"])
 
     @abstractmethod
-    def decode(
-        self, task: Task, example: Any, rows: Sequence[Feature], outputs: Sequence[np.ndarray]
-    ) -> Prediction:
+    def decode(self, task: Task, example: Any, rows: Sequence[Feature], outputs: Sequence[np.ndarray]) -> Prediction:
         """The prediction for one example from the logits of all its rows.
 
         `outputs[i]` belongs to `rows[i]`, without padding: (labels,) for pair, (length, 2) for span,

@@ -10,10 +10,10 @@ import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.evaluation.metrics import accuracy, aligned
 from stilts.formats.base import Feature, Format, Graded, Prediction
 from stilts.formats.layers import IGNORE, HeadLinear
 from stilts.formats.tokens import CHUNK
+from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import PairExample
 
@@ -72,10 +72,9 @@ class PairFormat(Format):
         """A fresh head with one output a label."""
         return PairHead(hidden_size, len(task.labels), dropout)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Cross entropy a row; every row is one unit."""
-        losses = F.cross_entropy(logits.float(), batch["label"], reduction="none", ignore_index=IGNORE)
-        return losses, torch.ones_like(losses)
+        return F.cross_entropy(logits.float(), batch["label"], reduction="none", ignore_index=IGNORE)
 
     def decode(
         self, task: Task, example: PairExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from stilts.errors import StiltsError
-from stilts.evaluation.metrics import accuracy, aligned
 from stilts.formats.base import Feature, Format, Graded, Prediction
 from stilts.formats.tokens import layout, token_ids
+from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import RetrievalExample
 
@@ -57,7 +57,7 @@ class RetrievalFormat(Format):
         """There is none: raises StiltsError."""
         raise StiltsError(f"{task.name} has no head: retrieval is not trained")
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """There is none: raises StiltsError."""
         raise StiltsError("retrieval has no loss: it is not trained")
 

@@ -10,14 +10,14 @@ import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.evaluation import mlqa, squad
-from stilts.evaluation.metrics import aligned
 from stilts.formats.base import Feature, Format, Graded, Prediction
 from stilts.formats.layers import IGNORE, TokenHead
 from stilts.formats.pair import unlabelled
 from stilts.formats.span_decoding import best_span, null_score, trim
 from stilts.formats.span_windows import Text, Window, rows_of, tokenize_contexts
 from stilts.formats.tokens import layout, token_ids
+from stilts.metrics import mlqa, squad
+from stilts.metrics.accuracy import aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import SpanExample
 
@@ -66,7 +66,7 @@ class SpanFormat(Format):
         """One linear layer: a start and an end logit a token. No dropout, as in BERT's and RoBERTa's heads."""
         return TokenHead(hidden_size, 2, 0.0)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Mean of the start's and the end's cross entropy over the row's positions; every row is one unit."""
         scores = logits.float()
         if "attention_mask" in batch:
@@ -74,8 +74,7 @@ class SpanFormat(Format):
             scores = scores.masked_fill(padding, torch.finfo(scores.dtype).min)
         first = F.cross_entropy(scores[..., 0], batch["start"], reduction="none", ignore_index=IGNORE)
         last = F.cross_entropy(scores[..., 1], batch["end"], reduction="none", ignore_index=IGNORE)
-        losses = (first + last) / 2
-        return losses, torch.ones_like(losses)
+        return (first + last) / 2
 
     def decode(
         self, task: Task, example: SpanExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]

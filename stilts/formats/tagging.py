@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.evaluation.metrics import aligned
-from stilts.evaluation.seqeval import entity_counts, f1_of_counts
 from stilts.formats.base import Feature, Format, Graded, Prediction
 from stilts.formats.layers import IGNORE, TokenHead
 from stilts.formats.pair import unlabelled
 from stilts.formats.tokens import layout, token_ids
+from stilts.metrics.accuracy import aligned
+from stilts.metrics.seqeval import entity_counts, f1_of_counts
 from stilts.tasks.base import Task
 from stilts.tasks.examples import TaggingExample
 
@@ -73,11 +73,15 @@ class TaggingFormat(Format):
         """A fresh head with one output a tag."""
         return TokenHead(hidden_size, len(task.labels), dropout)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cross entropy summed over a row's labelled tokens; units are those tokens."""
+    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Cross entropy summed over a row's labelled tokens."""
         labels = batch["labels"]
         losses = F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none", ignore_index=IGNORE)
-        return losses.sum(dim=1), (labels != IGNORE).sum(dim=1).float()
+        return losses.sum(dim=1)
+
+    def units(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The labelled tokens of each row, float32 (batch,)."""
+        return (batch["labels"] != IGNORE).sum(dim=1).float()
 
     def decode(
         self, task: Task, example: TaggingExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]

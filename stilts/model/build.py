@@ -52,7 +52,7 @@ def build_model(
     modules = _construct(with_head, encoder, dtype, zero3)
     model = MultiTaskModel(encoder, modules, {head: get_format(task.format) for head, task in with_head.items()})
     if modules:
-        from stilts.training.weights import set_weights
+        from stilts.model.weights import set_weights
 
         set_weights(model.heads, values)
     model._deepspeed_config = keep_alive  # transformers holds it by a weak reference

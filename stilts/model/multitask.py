@@ -55,7 +55,7 @@ class MultiTaskModel(nn.Module):
         # the same order in every step: ZeRO-3 prefetches by the order of the last one
         for name, module in self.heads.items():
             if name == head:
-                sums, _ = self.formats[name].loss(module(hidden), batch)
+                sums = self.formats[name].loss(module(hidden), batch)
                 loss = loss + (sums * batch["weight"]).sum() / normaliser
             else:
                 loss = loss + 0.0 * module(hidden[:, :1]).float().sum()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stilts.files import write_text
 from stilts.study.deltas import COLUMNS, deltas
 from stilts.study.plan import Plan
 from stilts.study.scores import KEYS, read_scores
-from stilts.study.status import write_text
 from stilts.study.tables import by_language, xtreme, xtreme_markdown, xtreme_rows
 
 

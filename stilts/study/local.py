@@ -15,12 +15,12 @@ from typing import TextIO
 
 from stilts.config import RunSettings
 from stilts.errors import InputError, Stopped
+from stilts.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.collect import Collected, collect
 from stilts.study.launcher import command, device_slots, environment, trainer_path
 from stilts.study.plan import Plan
 from stilts.study.processes import LAUNCHER_LOG, RunProcess, end, log_tail, settle, start
 from stilts.study.progress import Progress
-from stilts.study.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.write import study_lock, write
 
 POLL = 0.2  # seconds between looks at the running processes

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
-from stilts.study.status import Status
+from stilts.status import Status
 
 
 class Progress:

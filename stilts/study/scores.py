@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stilts.config import RunSettings
+from stilts.status import Status, read_status
 from stilts.study.plan import Cell, Plan
-from stilts.study.status import Status, read_status
 
 SCORES = "scores.jsonl"
 KEYS = (

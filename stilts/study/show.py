@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stilts.config import RunSettings, Training
+from stilts.status import Status
 from stilts.study.plan import Plan, plan_row
-from stilts.study.status import Status
 from stilts.tasks import TASKS
 
 

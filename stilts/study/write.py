@@ -9,9 +9,10 @@ from pathlib import Path
 
 from stilts.config import RunSettings
 from stilts.errors import InputError
+from stilts.files import write_text
 from stilts.settings import plain
+from stilts.status import recorded_status
 from stilts.study.plan import Plan, plan_row
-from stilts.study.status import recorded_status, write_text
 
 
 class Locked(InputError):

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stilts.distributed import World
 from stilts.errors import InputError
-from stilts.training.distributed import World
 
 STATE_FILE, ENGINE_TAG = "state.json", "engine"
 

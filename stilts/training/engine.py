@@ -12,8 +12,8 @@ from torch import nn
 
 from stilts.config import Training
 from stilts.data.batches import accumulation_steps
+from stilts.distributed import World
 from stilts.errors import InputError
-from stilts.training.distributed import World
 
 CONFIGS = Path(__file__).parents[2] / "ds_configs"
 LARGEST_MICRO_BATCH = 32  # rows, where training.micro_batch_size does not say

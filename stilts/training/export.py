@@ -13,11 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerBase
 
+from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.model.build import FACTS_FILE, HEADS_FILE, read_facts
 from stilts.model.multitask import MultiTaskModel
-from stilts.training.distributed import World
-from stilts.training.weights import digest, full_weights, iterate_full_weights
+from stilts.model.weights import digest, full_weights, iterate_full_weights
 
 CARD = """---
 library_name: transformers

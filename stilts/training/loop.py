@@ -16,11 +16,11 @@ import torch
 from stilts.config import Training
 from stilts.data.batches import Batch, TrainingRows, micro_batches, share
 from stilts.data.mixture import Mixture
+from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.formats.base import Format
 from stilts.training import checkpoint
 from stilts.training.checkpoint import TrainingState
-from stilts.training.distributed import World
 from stilts.training.engine import micro_batch_size, set_learning_rate
 from stilts.training.monitor import Board, Progress, Rate, memory
 from stilts.training.schedule import learning_rate

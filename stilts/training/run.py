@@ -12,26 +12,26 @@ from typing import Any
 
 import torch
 
-from stilts import __version__
+from stilts import __version__, distributed
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.batches import TrainingRows
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.store import PreparedSet
+from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
 from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
 from stilts.model.multitask import MultiTaskModel
-from stilts.study.status import Status, read_status, this_rank, write_status
+from stilts.model.weights import digest, full_weights, set_weights
+from stilts.status import Status, read_status, this_rank, write_status
 from stilts.tasks import get_task
-from stilts.training import checkpoint, distributed
+from stilts.training import checkpoint
 from stilts.training import engine as engines
-from stilts.training.distributed import World
 from stilts.training.export import export_model, verify_loaded
 from stilts.training.loop import Loop, Trainer
 from stilts.training.monitor import Board, open_log
 from stilts.training.schedule import learning_rate, total_steps, warmup_steps
-from stilts.training.weights import digest, full_weights, set_weights
 
 
 def execute(settings: RunSettings, folder: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from stilts import distributed
 from stilts.config import load_run
-from stilts.training import distributed
 from stilts.training import engine as engines
 from stilts.training.run import Run, execute
 
@@ -21,7 +21,7 @@ def run_file(path: str, *overrides: str) -> None:
 
 def losses(path: str, *overrides: str) -> dict[str, Any]:
     """Losses of every step, and the fp32 weights afterwards (rank 0)."""
-    from stilts.training.weights import full_weights
+    from stilts.model.weights import full_weights
 
     run, trainer = _trainer(path, *overrides)
     values = [trainer.step(n) for n in range(trainer.steps)]
@@ -79,8 +79,7 @@ def plain_pytorch(path: str) -> dict[str, Any]:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         logits = model.heads[task](model.encoder(**inputs).last_hidden_state)
-        sums, units = form.loss(logits, batch)
-        loss = sums.sum() / units.sum()
+        loss = form.loss(logits, batch).sum() / form.units(batch).sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm)
         for group in optimizer.param_groups:

@@ -13,7 +13,7 @@ from harness import run_ranks
 
 pytestmark = pytest.mark.slow
 
-# A softmax over positions does not see a shift of all of them: these gradients are rounding noise, which Adam scales up.
+# A softmax over positions does not see a shift of all of them: these gradients are rounding noise, scaled up by Adam.
 NO_GRADIENT = ("key.bias", "heads.squad_v1.out.bias")
 TASKS = {"mnli": 24, "squad_v1": 24, "udpos": 24}
 

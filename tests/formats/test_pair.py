@@ -60,7 +60,8 @@ def test_fresh_head_has_small_weights_and_no_bias() -> None:
 def test_loss_is_transformers_loss(reference: XLMRobertaForSequenceClassification) -> None:
     labels = torch.tensor([0, 2, 1, 1])
     out = reference(input_ids=torch.randint(5, 50, (4, 7)), labels=labels)
-    losses, units = FORM.loss(out.logits, {"label": labels})
+    losses = FORM.loss(out.logits, {"label": labels})
+    units = FORM.units({"weight": torch.ones(4)})
     torch.testing.assert_close(losses.mean(), out.loss)
     assert (units.tolist(), losses.dtype) == ([1.0] * 4, torch.float32)
 

@@ -94,7 +94,7 @@ def test_loss_is_transformers_loss() -> None:
     labels = torch.randint(0, 17, (3, 9))
     labels[0, 2:] = labels[:, 0] = labels[2] = -100
     out = BertForTokenClassification(config).eval()(input_ids=torch.randint(5, 50, (3, 9)), labels=labels)
-    losses, units = FORM.loss(out.logits, {"labels": labels})
+    losses, units = FORM.loss(out.logits, {"labels": labels}), FORM.units({"labels": labels})
     assert units.tolist() == [1.0, 8.0, 0.0]
     assert losses[2] == 0
     torch.testing.assert_close(losses.sum() / units.sum(), out.loss)

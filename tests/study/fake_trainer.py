@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from stilts.config import load_run
-from stilts.study.status import Status, recorded_status, this_rank, write_status
+from stilts.status import Status, recorded_status, this_rank, write_status
 from stilts.tasks import get_task
 
 

@@ -8,10 +8,10 @@ from statistics import fmean
 
 import pytest
 
+from stilts.status import Status, write_status
 from stilts.study.collect import collect
 from stilts.study.deltas import welch
 from stilts.study.scores import KEYS
-from stilts.study.status import Status, write_status
 
 
 def value(cell):

@@ -18,10 +18,10 @@ import yaml
 
 from stilts.config import Launch
 from stilts.errors import InputError, StiltsError
+from stilts.status import Status, recorded_status, this_rank, write_status
 from stilts.study import launcher, local
 from stilts.study.collect import collect
 from stilts.study.plan import expand
-from stilts.study.status import Status, recorded_status, this_rank, write_status
 from stilts.study.write import study_lock, write
 
 FAKE = Path(__file__).with_name("fake_trainer.py")

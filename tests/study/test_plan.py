@@ -8,8 +8,8 @@ import pytest
 
 from stilts.config import load_run
 from stilts.errors import InputError
+from stilts.status import Status, write_status
 from stilts.study.plan import plan_row
-from stilts.study.status import Status, write_status
 from stilts.study.write import Locked, study_lock, study_text, write
 
 

@@ -8,9 +8,9 @@ from statistics import fmean
 
 import pytest
 
-from stilts.evaluation import mlqa, squad
-from stilts.evaluation.metrics import accuracy
-from stilts.evaluation.seqeval import entity_f1
+from stilts.metrics import mlqa, squad
+from stilts.metrics.accuracy import accuracy
+from stilts.metrics.seqeval import entity_f1
 
 
 def column(path: Path) -> list[str]:

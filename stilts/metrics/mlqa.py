@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-from stilts.evaluation.squad import best_score
+from stilts.metrics.squad import best_score
 
 ARTICLES: dict[str, re.Pattern[str]] = {
     language: re.compile(rf"\b({words})\b")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stilts.errors import StiltsError
-from stilts.evaluation.seqeval import entity_counts, entity_f1, f1_of_counts
+from stilts.metrics.seqeval import entity_counts, entity_f1, f1_of_counts
 
 TAGS = [
     "O",

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from stilts.evaluation import mlqa, squad
 from stilts.formats.span import SpanFormat
+from stilts.metrics import mlqa, squad
 from stilts.tasks import get_task
 from stilts.tasks.examples import SpanExample
 

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from stilts.errors import StiltsError
-from stilts.study.status import Status, read_status, recorded_status, study_status, this_rank, write_status, write_text
+from stilts.files import write_text
+from stilts.status import Status, read_status, recorded_status, study_status, this_rank, write_status
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stilts.errors import StiltsError
+from stilts.files import write_text
 
 STATUS = "status.json"
 STATES = ("pending", "running", "stopped", "failed", "done")
@@ -98,22 +98,6 @@ def possibly_alive(status: Status) -> bool:
     """True if a recorded rank runs on this machine, or may run on another one."""
     here = socket.gethostname()
     return any(rank.get("host") != here or _runs(rank.get("pid"), status.heartbeat) for rank in status.ranks)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file by a temporary one and a rename, so that a reader sees the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def study_status(folder: Path, runs: Iterable[str]) -> dict[str, Status]:

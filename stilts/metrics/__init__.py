@@ -1,0 +1,1 @@
+"""Scores as the benchmarks' own scorers compute them; pure functions, no tensors."""
