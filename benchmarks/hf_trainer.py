@@ -31,6 +31,7 @@ from transformers import (
     DataCollatorForTokenClassification,
     DataCollatorWithPadding,
     PreTrainedTokenizerBase,
+    PrinterCallback,
     Trainer,
     TrainingArguments,
     set_seed,
@@ -105,6 +106,7 @@ def fit(model: Any, rows: Dataset, collator: Any, options: argparse.Namespace, f
         remove_unused_columns=True,
     )
     trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator)
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return trainer
 
@@ -164,7 +166,9 @@ def windows(examples: list[SpanExample], tokenizer: PreTrainedTokenizerBase, max
 
 def positions(row: dict[str, Any], examples: list[SpanExample]) -> tuple[int, int]:
     """First and last token of the answer; the first token of the row where the window does not hold it whole."""
-    text, first = (examples[row["example"]].answers or ())[0]
+    answers = examples[row["example"]].answers
+    assert answers, "SQuAD v1.1 has an answer to every question"
+    text, first = answers[0]
     end = first + len(text)
     inside = [i for i, (a, b) in enumerate(row["offsets"]) if a >= 0]
     if not inside or row["offsets"][inside[0]][0] > first or row["offsets"][inside[-1]][1] < end:
