@@ -110,9 +110,9 @@ def _recipe(plan: Plan, scores: Scores, recipe: Recipe) -> dict[str, Any]:
         group: mean(tasks[name]["score"] for name in names if name in tasks)
         for group, names in BENCHMARKS[plan.study.target.benchmark].items()
     }
-    seeds = dict.fromkeys((cell.intermediate_seed, cell.target_seed) for cell in cells)
+    seeds = {seed for cell in cells for seed in (cell.intermediate_seed, cell.target_seed) if seed is not None}
     return {
-        "seeds": [{"intermediate": first, "target": second} for first, second in seeds],
+        "seeds": sorted(seeds),
         "tasks": tasks,
         "groups": groups,
         "average": mean(task["score"] for task in tasks.values()),

@@ -113,7 +113,7 @@ def build_engine(module: nn.Module, config: dict[str, Any], training: Training, 
 
         optimizer = DeepSpeedCPUAdam(groups, adamw_mode=True, **options)
     else:
-        optimizer = torch.optim.AdamW(groups, fused=world.device.type == "cuda", **options)
+        optimizer = torch.optim.AdamW(groups, fused=True, **options)
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config, dist_init_required=False)
     return engine
 
