@@ -64,6 +64,8 @@ def target_groups(study: Study) -> list[Group]:
 def planned_languages(study: Study, task: Task) -> tuple[str, ...]:
     """The languages a target is scored in. Raises InputError where the study asks for one that it has not."""
     chosen, own = study.target.languages, languages_of(task, study.target.benchmark)
+    if task.reported[study.evaluation.split] == "dev" and not (isinstance(chosen, dict) and chosen.get(task.name)):
+        own = _with_dev(study, task, own)
     if isinstance(chosen, dict):
         codes = chosen.get(task.name)
         for code in codes or ():
@@ -82,11 +84,17 @@ def planned_languages(study: Study, task: Task) -> tuple[str, ...]:
             )
     else:
         codes = None
-    languages = own if not codes else tuple(codes)
+    languages = tuple(codes) if codes else own
     for index, code in enumerate(languages):
         if code in languages[:index]:
             raise InputError(f"target.languages has {code!r} twice", "each language once", "remove one")
     return languages
+
+
+def _with_dev(study: Study, task: Task, languages: Sequence[str]) -> tuple[str, ...]:
+    """The languages that have a dev set, declared or given in `data.files`."""
+    given = study.data.files.get(task.name, {}).get("dev", {})
+    return tuple(code for code in languages if code not in task.test_only or code in given)
 
 
 def check_languages(study: Study) -> None:
@@ -191,7 +199,7 @@ def heldout_set(source: Task, max_length: int, limit: int | None) -> SetSpec:
 
 def _selection_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
     evaluation: Evaluation = study.evaluation
-    languages = ("en",) if evaluation.selection == "english_dev" else planned_languages(study, task)
+    languages = ("en",) if evaluation.selection == "english_dev" else _with_dev(study, task, planned_languages(study, task))
     return tuple(
         SetSpec(task.name, "dev", language, "select", training.max_length or 0, task.version, "all",
                 smaller(training.validation_examples, read_limit(study, task, "dev")))

@@ -18,6 +18,7 @@ class Task:
         format: "pair", "span", "tagging" or "retrieval" (a module of `stilts.formats`).
         languages: codes in XTREME's order; intermediate tasks have ("en",).
         languages_added_by_xtreme_r: further codes when `target.benchmark` is xtreme_r.
+        test_only: languages that have a test set and no dev set; a study that reports dev leaves them out.
         metrics: the metrics of a score row, in points (0-100); the mean of `score_metrics` is the task score.
         score_metrics: facts: span tasks (EM + F1) / 2, tagging F1, the others accuracy.
         labels: closed label or tag list, in the order of the head's outputs.
@@ -51,6 +52,7 @@ class Task:
     home_page: str
     labels: tuple[str, ...] = ()
     languages_added_by_xtreme_r: tuple[str, ...] = ()
+    test_only: tuple[str, ...] = ()
     has_no_answer: bool = False
     group: str | None = None
     trains_on: tuple[str, ...] = ()

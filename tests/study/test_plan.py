@@ -295,3 +295,13 @@ def test_study_text_reproduces_the_study(tmp_path, monkeypatch):
     assert load_study(copy) == load_study(path, ["training.max_steps=3", "name=b"])
     assert "${oc.env:WHERE}" in copy.read_text()
     assert copy.read_text().startswith("# s.yaml with training.max_steps=3 name=b\n")
+
+
+def test_languages_without_a_dev_set_are_left_out_where_dev_is_reported(make_plan):
+    def scored(**changes):
+        plan = make_plan(target={"tasks": ["udpos"]}, **changes)
+        return {cell.language for cell in plan.cells}
+
+    assert scored(evaluation={"split": "test"}) - scored(evaluation={"split": "dev"}) == {"kk", "th", "tl", "yo"}
+    files = {"udpos": {"dev": {"th": "mine.conllu"}}}
+    assert "th" in scored(evaluation={"split": "dev"}, data={"files": files})
