@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 
 from stilts.errors import StiltsError
+from stilts.setup_ops import use_own_folder
 
 TIMEOUT_MINUTES = 30
 
@@ -71,6 +72,7 @@ def setup() -> World:
     Raises StiltsError when Slurm started more tasks than the ranks that found each other.
     """
     _map_launcher_environment()
+    use_own_folder()
     _quiet_libraries()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     local_rank = int(os.environ["LOCAL_RANK"])

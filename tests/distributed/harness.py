@@ -5,6 +5,7 @@ A launcher costs 8 s for two ranks, a fork 3 s or less: launchers are started on
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import socket
@@ -36,11 +37,14 @@ def _context() -> Any:
     return context
 
 
-def _rank_main(function: Callable[..., Any], environment: dict[str, str], log: Path, pipe: Any, args: Any) -> None:
+def _rank_main(
+    function: Callable[..., Any], environment: dict[str, str], log: Path, patience: float, pipe: Any, args: Any
+) -> None:
     os.environ.update(environment)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
+    faulthandler.dump_traceback_later(patience, file=out)  # a rank that hangs says where
     import torch
 
     torch.set_num_threads(1)
@@ -52,7 +56,7 @@ def _rank_main(function: Callable[..., Any], environment: dict[str, str], log: P
         pipe.close()
 
 
-def run_ranks(function: Callable[..., Any], ranks: int, logs: Path, *args: Any, timeout: float = 120) -> list[Any]:
+def run_ranks(function: Callable[..., Any], ranks: int, logs: Path, *args: Any, timeout: float = 240) -> list[Any]:
     """`function(*args)` on each of `ranks` ranks; their results in rank order.
 
     `function` must be importable by name. Raises RankFailed with every rank's traceback; no process outlives the call.
@@ -75,7 +79,9 @@ def run_ranks(function: Callable[..., Any], ranks: int, logs: Path, *args: Any, 
             "TOKENIZERS_PARALLELISM": "false",
         }
         process = context.Process(
-            target=_rank_main, args=(function, environment, logs / f"rank{rank}.txt", theirs, args), daemon=True
+            target=_rank_main,
+            args=(function, environment, logs / f"rank{rank}.txt", 0.9 * timeout, theirs, args),
+            daemon=True,
         )
         process.start()
         theirs.close()
