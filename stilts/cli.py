@@ -143,9 +143,11 @@ def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False)
 def collect(study: StudyFile, overrides: Overrides = None) -> None:
     """Merge the scores there are into results/."""
     from stilts.study.collect import collect as merge
+    from stilts.study.write import refuse_other_settings
 
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
+    refuse_other_settings(planned)
     _report(merge(planned))
 
 

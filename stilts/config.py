@@ -5,8 +5,9 @@ A study is what a person writes; `stilts.study.plan` expands it into run setting
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,5 +245,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
 
 
 def load_run(path: str | Path, overrides: Sequence[str] = ()) -> RunSettings:
-    """Read a run file. Raises InputError naming the key that is wrong."""
-    return read(RunSettings, load_yaml(Path(path), overrides), "")
+    """Read a run file; overrides give it a settings_hash of its own. Raises InputError naming the wrong key."""
+    settings = read(RunSettings, load_yaml(Path(path), overrides), "")
+    if overrides:  # what comes out is not the plan's run: its scores and its model must not pass for it
+        facts = " ".join([settings.settings_hash, *sorted(overrides)])
+        settings = replace(settings, settings_hash=hashlib.sha256(facts.encode()).hexdigest()[:12])
+    return settings

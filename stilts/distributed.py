@@ -77,13 +77,16 @@ def setup() -> World:
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     local_rank = int(os.environ["LOCAL_RANK"])
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
-    if tasks and int(tasks) != size and "TORCHELASTIC_RUN_ID" not in os.environ and not _under_mpirun():
+    if tasks and int(tasks) > 1 and size == 1:
         raise StiltsError(f"Slurm started {tasks} tasks but this rank sees {size}: start train.py with `srun`")
     import deepspeed
+    from deepspeed.accelerator import get_accelerator
 
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local_rank)
-        device = torch.device("cuda", local_rank)
+    if get_accelerator().device_name() == "cuda":
+        # under `srun --gpus-per-task=1` each rank sees one device only
+        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        os.environ["LOCAL_RANK"] = str(device.index)
+        torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")
     deepspeed.init_distributed(

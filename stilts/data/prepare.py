@@ -72,7 +72,8 @@ class _Preparation:
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
-        refs = {spec: spec.ref(self.study.model, self.study.data) for spec in self.specs}
+        reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
+        refs = {spec: spec.ref(self.study.model, self.study.data, reported) for spec in self.specs}
         sources = {spec: self.sources(spec) for spec in self.specs}
         scored = digest([[refs[s].folder, sources[s]] for s in self.specs if s.purpose == "evaluate"])
         facts = {spec: self.facts(spec, sources[spec], scored) for spec in self.specs}
@@ -150,7 +151,7 @@ class _Preparation:
 
         model = self.study.model
         try:
-            return AutoTokenizer.from_pretrained(model.name, revision=model.revision or "main")
+            tokenizer = AutoTokenizer.from_pretrained(model.name, revision=model.revision or "main")
         except (OSError, ValueError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
@@ -158,6 +159,14 @@ class _Preparation:
                 "a hub id or a folder with a tokenizer",
                 "mend model.name or model.revision",
             ) from None
+        longest = max(spec.max_length for spec in self.specs)
+        if longest > tokenizer.model_max_length:  # a tokenizer that does not say has a very large one
+            raise InputError(
+                f"max_length {longest} of the study",
+                f"at most {tokenizer.model_max_length} tokens, what {model.name} takes",
+                "lower training.max_length or target.per_task",
+            )
+        return tokenizer
 
 
 @contextmanager

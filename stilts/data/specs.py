@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from stilts.config import DataSettings, ModelSettings, SetRef
 
@@ -30,10 +32,16 @@ class SetSpec:
     part: str = "all"
     limit: int | None = None
 
-    def ref(self, model: ModelSettings, data: DataSettings) -> SetRef:
-        """Where the set lies below the feature folder; any setting that changes its content changes the name."""
+    def ref(self, model: ModelSettings, data: DataSettings, scored: Sequence[SetSpec] = ()) -> SetRef:
+        """Where the set lies below the feature folder; any setting that changes its content changes the name.
+
+        `scored`: the study's evaluation sets, which training and selection sets are cleaned against where
+        `data.exclude_overlap` is set.
+        """
         override = data.files.get(self.task, {})
-        facts = [asdict(self), model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
-        facts[0] = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
+        own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
+        facts: list[Any] = [own, model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
+        if data.exclude_overlap and self.purpose != "evaluate":
+            facts.append(sorted((spec.task, spec.split, spec.language) for spec in scored))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
         return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")

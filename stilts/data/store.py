@@ -58,6 +58,16 @@ class PreparedSet:
         """Tokens of every row, int32 (rows,)."""
         return np.asarray(self.manifest["lengths"], dtype=np.int32)
 
+    @cached_property
+    def example_of_row(self) -> np.ndarray:
+        """Index of the example that each row belongs to, int64 (rows,)."""
+        return np.asarray(self.rows.data.column("example").to_numpy(), dtype=np.int64)
+
+    def read(self, numbers: Sequence[int]) -> list[Feature]:
+        """Several rows in one access, which costs half of one access a row."""
+        columns = self.rows[list(numbers)]
+        return [{name: column[i] for name, column in columns.items()} for i in range(len(numbers))]
+
     def __len__(self) -> int:
         return int(self.manifest["rows"])
 

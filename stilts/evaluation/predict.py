@@ -84,7 +84,7 @@ class Predictor:
     def _my_examples(self, prepared: PreparedSet) -> list[int]:
         """This rank's examples: dealt out by length, so that ranks have like amounts of work."""
         tokens = np.zeros(len(prepared.examples), dtype=np.int64)
-        np.add.at(tokens, np.asarray(prepared.rows["example"]), prepared.lengths)
+        np.add.at(tokens, prepared.example_of_row, prepared.lengths)
         order = np.argsort(-tokens, kind="stable")
         return [int(i) for i in order[self.world.rank :: self.world.size]]
 
@@ -99,7 +99,7 @@ class Predictor:
         passes = int(self.world.all_gather([len(mine)]).max())
         for number in range(passes):
             numbers = mine[number] if number < len(mine) else []
-            features = [prepared.rows[i] for i in numbers or [0]]
+            features = prepared.read(numbers or [0])
             batch = self._to_device(collate(features, form, self.pad_token))
             output = self.model(batch, **what)
             if pooling:
@@ -126,7 +126,7 @@ def cut(rows: Sequence[int], lengths: np.ndarray, tokens: int) -> Batches:
 
 def _rows_by_example(prepared: PreparedSet, examples: Sequence[int]) -> dict[int, list[int]]:
     wanted: dict[int, list[int]] = {example: [] for example in examples}
-    for row, example in enumerate(prepared.rows["example"]):
+    for row, example in enumerate(prepared.example_of_row.tolist()):
         if example in wanted:
             wanted[example].append(row)
     return wanted

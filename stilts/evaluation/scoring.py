@@ -10,6 +10,7 @@ from typing import Any
 
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet
+from stilts.errors import InputError
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import nearest
 from stilts.files import write_text
@@ -63,6 +64,10 @@ class Scorer:
 
     def layer(self, retrieval: RetrievalSettings) -> int:
         """The hidden state that retrieval pools."""
+        if retrieval.layer is not None and retrieval.layer > self.layers:
+            raise InputError(
+                f"retrieval.layer is {retrieval.layer}", f"at most {self.layers}, the encoder's layers", "lower it"
+            )
         return default_layer(self.layers) if retrieval.layer is None else retrieval.layer
 
     def _head_for(self, task: Task) -> str:

@@ -92,15 +92,29 @@ def _initial_heads(
     values = {}
     for head, task in tasks.items():
         generator = torch.Generator().manual_seed(_mix(seed, head))
-        for key, parameter in _head(task, encoder).named_parameters():
+        parameters = dict(_head(task, encoder).named_parameters())
+        source = _fitting_head(head, {key: p.shape for key, p in parameters.items()}, old)
+        if source is None and reuse_from is not None:
+            raise StiltsError(f"init_head is reuse, but no head in {reuse_from} fits {head}: use init_head: fresh")
+        for key, parameter in parameters.items():
             name = f"{head}.{key}"
-            if name in old and old[name].shape == parameter.shape:
-                values[name] = old[name]
+            if source is not None:
+                values[name] = old[f"{source}.{key}"]
             elif parameter.dim() > 1:
                 values[name] = torch.randn(parameter.shape, generator=generator) * INITIAL_STD
             else:
                 values[name] = torch.zeros(parameter.shape)
     return values
+
+
+def _fitting_head(head: str, shapes: Mapping[str, torch.Size], exported: Mapping[str, torch.Tensor]) -> str | None:
+    """The exported head to go on with: the task's own, or one of another task with the same parameters."""
+    names = sorted({name.split(".", 1)[0] for name in exported}, key=lambda name: (name != head, name))
+    for name in names:
+        own = {key.split(".", 1)[1]: value.shape for key, value in exported.items() if key.split(".", 1)[0] == name}
+        if own == shapes:
+            return name
+    return None
 
 
 def _construct(

@@ -31,12 +31,21 @@ def load_encoder(
                     setattr(config, key, dropout)
         # An unused pooler would have no gradient, and published XLM-R weights have none.
         kwargs: dict[str, Any] = {"add_pooling_layer": False} if _has_pooler(config) else {}
-        encoder = AutoModel.from_pretrained(name, revision=revision, config=config, dtype=dtype, **kwargs)
+        encoder, loaded = AutoModel.from_pretrained(
+            name, revision=revision, config=config, dtype=dtype, output_loading_info=True, **kwargs
+        )
     except (OSError, ValueError) as error:
         line = str(error).strip().splitlines()[0]
         raise InputError(
             f"model.name {name!r} cannot be loaded ({line})", "a hub id or a Hugging Face folder", "change model.name"
         ) from None
+    if loaded["missing_keys"] or loaded["mismatched_keys"]:
+        wrong = sorted(str(key) for key in [*loaded["missing_keys"], *loaded["mismatched_keys"]])
+        raise InputError(
+            f"the weights of model.name {name!r} lack {len(wrong)} of the encoder's, such as {wrong[0]}",
+            "every weight of the architecture that its config.json names",
+            "change model.name",
+        )
     if checkpointing:
         encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     encoder.train()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
 from stilts.errors import StiltsError
+
+MASTER = "stilts_fp32_master"  # attribute of a half-precision parameter
 
 
 def full_weights(module: nn.Module, keep: bool = True) -> dict[str, torch.Tensor]:
@@ -34,12 +37,26 @@ def iterate_full_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]
     from deepspeed.utils import safe_get_full_fp32_param
 
     for name, parameter in module.named_parameters():
-        master = safe_get_full_fp32_param(parameter) if _has_master(parameter) else None
+        master = getattr(parameter, MASTER, None)
+        if master is None and _has_master(parameter):
+            master = safe_get_full_fp32_param(parameter)
         if master is not None:
             yield name, master.view(_shape(parameter))
         else:
             with zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
                 yield name, parameter.data
+
+
+def remember_masters(optimizer: Any) -> None:
+    """Tell `iterate_full_weights` where a half-precision optimizer without ZeRO keeps its fp32 masters.
+
+    DeepSpeed's own look-up does not know that optimizer (FP16_UnfusedOptimizer in 0.19.8): it would give the rounded
+    weights.
+    """
+    halves, masters = getattr(optimizer, "fp16_groups", None), getattr(optimizer, "fp32_groups", None)
+    for half_group, master_group in zip(halves or [], masters or [], strict=True):
+        for half, master in zip(half_group, master_group, strict=True):
+            setattr(half, MASTER, master)
 
 
 def set_weights(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from stilts.config import Recipe, Study
+from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.tasks import BENCHMARKS, TASKS, UNDECLARED, check_language, target_tasks
@@ -27,6 +28,7 @@ def check_study(study: Study) -> None:
     """Raise InputError for the first setting that contradicts another one or names something that does not exist."""
     _check_name(study.name, "name")
     _check_seeds(study.seeds, "seeds", needed=True)
+    read_deepspeed_config(study.deepspeed)
     _check_seeds(study.target.seeds, "target.seeds")
     _no_repeats([recipe.name for recipe in study.intermediate], "intermediate", "recipe")
     for index, recipe in enumerate(study.intermediate):

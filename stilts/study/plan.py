@@ -27,7 +27,8 @@ from stilts.study.targets import (
 from stilts.tasks import TASKS, Task, get_task, target_tasks
 
 BASELINE = Recipe("none")  # what a study without recipes runs
-_NO_RESULT = ("log_every", "save_every")  # training settings that change no score
+# training settings that change no score, or only its rounding: a run may go on with others after running out of memory
+_NO_RESULT = ("log_every", "save_every", "micro_batch_size", "gradient_checkpointing")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def expand(study: Study) -> Plan:
     study = replace(study, deepspeed={"config": "zero2", **study.deepspeed})
     recipes = tuple(study.intermediate) or (BASELINE,)
     groups = target_groups(study)
-    builder = _Builder(study)
+    builder = _Builder(study, groups)
     for recipe in recipes:
         starts: list[tuple[int | None, str | None]] = [(None, None)]
         if not is_baseline(recipe):
@@ -140,8 +141,12 @@ def expand(study: Study) -> Plan:
 class _Builder:
     """Collects runs in order, with the sets and hashes they bring."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, groups: Sequence[Group]) -> None:
         self.study = study
+        self.scored = [spec for group in groups for spec in group.evaluate]
+        chosen_on = [spec for group in groups for stage in group.stages for spec in stage.select]
+        # data sets whose held-out articles choose a target's checkpoint: no phase may train on those articles
+        self.heldout = {_articles(get_task(spec.task)) for spec in chosen_on if spec.part == "heldout"}
         self.runs: dict[str, RunSettings] = {}
         self.specs: dict[SetSpec, SetRef] = {}
         self.undeclared: dict[str, tuple[str, ...]] = {}
@@ -200,8 +205,9 @@ class _Builder:
         for task in tasks:
             length = intermediate_length(self.study, task)
             heldout = training.select == "best" and task.selection == "heldout"
+            part = "rest" if heldout or _articles(task) in self.heldout else "all"
             train.append(
-                SetSpec(task.name, "train", "en", "train", length, task.version, "rest" if heldout else "all",
+                SetSpec(task.name, "train", "en", "train", length, task.version, part,
                         read_limit(self.study, task, "train"))
             )  # fmt: skip
             if heldout:
@@ -214,7 +220,7 @@ class _Builder:
     def _refs(self, specs: Sequence[SetSpec]) -> list[SetRef]:
         for spec in specs:
             if spec not in self.specs:
-                self.specs[spec] = spec.ref(self.study.model, self.study.data)
+                self.specs[spec] = spec.ref(self.study.model, self.study.data, self.scored)
         return [self.specs[spec] for spec in specs]
 
     def _add(self, name: str, undeclared: tuple[str, ...], **values: Any) -> str:
@@ -249,6 +255,11 @@ def settings_hash(run: RunSettings, others: dict[str, RunSettings]) -> str:
     facts["training"] = {k: v for k, v in facts["training"].items() if k not in _NO_RESULT}
     facts["init"] = others[run.init_run].settings_hash if run.init_run else None
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _articles(task: Task) -> str:
+    """Names the articles a task is made of: SQuAD v1.1 and v2.0 have the same."""
+    return task.id_space or task.name
 
 
 def plan_row(run: RunSettings) -> dict[str, Any]:

@@ -199,7 +199,9 @@ def heldout_set(source: Task, max_length: int, limit: int | None) -> SetSpec:
 
 def _selection_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
     evaluation: Evaluation = study.evaluation
-    languages = ("en",) if evaluation.selection == "english_dev" else _with_dev(study, task, planned_languages(study, task))
+    languages = (
+        ("en",) if evaluation.selection == "english_dev" else _with_dev(study, task, planned_languages(study, task))
+    )
     return tuple(
         SetSpec(task.name, "dev", language, "select", training.max_length or 0, task.version, "all",
                 smaller(training.validation_examples, read_limit(study, task, "dev")))

@@ -41,8 +41,7 @@ def write(plan: Plan, text: str) -> None:
 
     Raises InputError if a run was already started with other settings. Files that would not change are not touched.
     """
-    for run in plan.runs:
-        _refuse_other_settings(plan, run)
+    refuse_other_settings(plan)
     for run in plan.runs:
         _replace(plan.run_folder(run.run) / "run.yaml", _yaml(run))
     _replace(plan.folder / "plan.jsonl", "".join(json.dumps(plan_row(run)) + "\n" for run in plan.runs))
@@ -70,6 +69,12 @@ def study_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def refuse_other_settings(plan: Plan) -> None:
+    """Raise InputError if a run of the plan was already started with other settings."""
+    for run in plan.runs:
+        _refuse_other_settings(plan, run)
+
+
 def _refuse_other_settings(plan: Plan, run: RunSettings) -> None:
     folder = plan.run_folder(run.run)
     state = recorded_status(folder).state
@@ -80,7 +85,8 @@ def _refuse_other_settings(plan: Plan, run: RunSettings) -> None:
         raise InputError(
             f"{state} run {run.run} in {plan.folder} has the settings {old}, the study asks for {run.settings_hash}",
             "the settings it was started with",
-            f"give the study another name or output_dir, or remove {folder}",
+            f"give the key=value settings of that start (or the study {plan.folder}/study.yaml, which has them), "
+            f"another name or output_dir, or remove {folder}",
         )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,40 +9,12 @@ from torch import nn
 
 from stilts.config import Training
 from stilts.data.batches import accumulation_steps
+from stilts.deepspeed_config import zero_stage
 from stilts.distributed import World
 from stilts.errors import InputError
+from stilts.model.weights import remember_masters
 
-CONFIGS = Path(__file__).parents[2] / "ds_configs"
 LARGEST_MICRO_BATCH = 32  # rows, where training.micro_batch_size does not say
-
-
-def read_deepspeed_config(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain DeepSpeed JSON that `deepspeed.config` names, with the other keys of the section merged in.
-
-    Raises InputError for a file that is missing, not JSON, or holds no `zero_optimization.stage`.
-    """
-    overrides = dict(settings)
-    name = str(overrides.pop("config", "zero2"))
-    candidates = [Path(name), CONFIGS / name, CONFIGS / f"{name}.json"]
-    path = next((p for p in candidates if p.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
-        raise InputError(
-            f"deepspeed.config {name!r} is no file", f"a path, or one of {known}", "change deepspeed.config"
-        )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}", "a DeepSpeed configuration", "mend the file") from None
-    _merge(config, overrides)
-    if config.get("zero_optimization", {}).get("stage") not in (0, 1, 2, 3):
-        raise InputError(f"{path} has no zero_optimization.stage", "0, 1, 2 or 3", "add it")
-    return config
-
-
-def zero_stage(config: Mapping[str, Any]) -> int:
-    """The ZeRO stage of a DeepSpeed configuration."""
-    return int(config["zero_optimization"]["stage"])
 
 
 def micro_batch_size(training: Training, ranks: int) -> int:
@@ -63,8 +32,8 @@ def fill_auto(config: dict[str, Any], training: Training, world: World) -> dict[
     assert training.batch_size is not None
     micro = micro_batch_size(training, world.size)
     stage = zero_stage(config)
-    # DeepSpeed has no fp32 accumulation for bf16 without ZeRO (NotImplementedError)
-    accumulate_in = "bf16" if training.precision == "bf16" and stage == 0 else "fp32"
+    # DeepSpeed accumulates in the model's dtype without ZeRO (anything else: NotImplementedError)
+    accumulate_in = training.precision if stage == 0 else "fp32"
     decided: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": micro,
         "gradient_accumulation_steps": accumulation_steps(training.batch_size, micro, world.size),
@@ -115,6 +84,7 @@ def build_engine(module: nn.Module, config: dict[str, Any], training: Training, 
     else:
         optimizer = torch.optim.AdamW(groups, fused=True, **options)
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config, dist_init_required=False)
+    remember_masters(engine.optimizer)
     return engine
 
 
@@ -122,11 +92,3 @@ def set_learning_rate(engine: Any, rate: float) -> None:
     """The rate of the next optimizer step, in every group."""
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
-
-
-def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from stilts.distributed import World
@@ -66,22 +66,29 @@ def verify_loaded(model: MultiTaskModel, folder: Path, expected_run: str, world:
 
     Raises StiltsError naming the first difference.
     """
-    problem = None
-    facts = read_facts(folder)
-    if facts["run"] != expected_run:
-        problem = f"{folder} was exported by {facts['run']}, not by {expected_run}"
-    elif facts["steps"] and facts["encoder_sha256"] == facts["start_sha256"]:
-        problem = f"{folder} holds the weights its run started from: training changed nothing"
-    with safe_open(str(folder / "model.safetensors"), framework="pt") as stored:
-        names = set(stored.keys())
-        if world.main and not problem:
-            seen = digest({name: stored.get_tensor(name) for name in names})
-            if seen != facts["encoder_sha256"]:
-                problem = f"{folder}/model.safetensors changed since its run exported it"
-        for name, loaded in iterate_full_weights(model.encoder):
-            names.discard(name)
-            if world.main and not problem and not torch.equal(loaded.cpu(), stored.get_tensor(name).to(loaded.dtype)):
-                problem = f"encoder weight {name} is not the one in {folder}"
-    problem = world.from_main(problem)
+    problem = world.from_main(_wrong_export(model, folder, expected_run) if world.main else None)
+    if problem is None:
+        with safe_open(str(folder / "model.safetensors"), framework="pt") as stored:
+            for name, loaded in iterate_full_weights(model.encoder):
+                if world.main and not problem:
+                    same = torch.equal(loaded.cpu(), stored.get_tensor(name).to(loaded.dtype))
+                    problem = None if same else f"encoder weight {name} is not the one in {folder}"
+        problem = world.from_main(problem)
     if problem:
         raise StiltsError(f"the start model is wrong: {problem}")
+
+
+def _wrong_export(model: MultiTaskModel, folder: Path, expected_run: str) -> str | None:
+    """What is wrong with the files at `folder`, or None."""
+    facts = read_facts(folder)
+    if facts["run"] != expected_run:
+        return f"{folder} was exported by {facts['run']}, not by {expected_run}"
+    if facts["steps"] and facts["encoder_sha256"] == facts["start_sha256"]:
+        return f"{folder} holds the weights its run started from: training changed nothing"
+    stored = load_file(str(folder / "model.safetensors"))
+    if digest(stored) != facts["encoder_sha256"]:
+        return f"{folder}/model.safetensors changed since its run exported it"
+    expected = {name for name, _ in model.encoder.named_parameters()}
+    if set(stored) - set(model.encoder.state_dict()) or expected - set(stored):
+        return f"{folder}/model.safetensors and the encoder differ in {', '.join(sorted(set(stored) ^ expected)[:3])}"
+    return None

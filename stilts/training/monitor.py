@@ -39,10 +39,10 @@ class Board:
     Tags: train/..., eval/<task>/<language>/<metric>, perf/..., mem/..., health/...; x is the optimizer step.
     """
 
-    def __init__(self, folder: Path, main: bool, step: int = 0) -> None:
-        # events after `step` were written by an attempt that was cut off: TensorBoard drops them
-        self._writer = SummaryWriter(str(folder), purge_step=step if step else None) if main else None
-        if self._writer and not step:
+    def __init__(self, folder: Path, main: bool, first_step: int | None = None) -> None:
+        # events from `first_step` on were written by an attempt that was cut off: TensorBoard drops them
+        self._writer = SummaryWriter(str(folder), purge_step=first_step) if main else None
+        if self._writer:
             self._writer.add_custom_scalars(_layout())
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

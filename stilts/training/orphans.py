@@ -16,7 +16,8 @@ _PR_SET_PDEATHSIG = 1
 
 def end_with_parent() -> None:
     """End this process when its launcher's process ends, or the `stilts run` above it (same machine only)."""
-    if sys.platform == "linux":
+    launched = "RANK" in os.environ or "OMPI_COMM_WORLD_SIZE" in os.environ or PARENT_VARIABLE in os.environ
+    if launched and sys.platform == "linux":  # started by hand, it may outlive its shell (nohup)
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the line above

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +19,7 @@ from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.batches import TrainingRows
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.store import PreparedSet
+from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.evaluation.predict import Predictor
@@ -24,7 +27,7 @@ from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
 from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights, set_weights
-from stilts.status import Status, read_status, this_rank, write_status
+from stilts.status import Status, read_status, recorded_status, this_rank, write_status
 from stilts.tasks import get_task
 from stilts.training import checkpoint
 from stilts.training import engine as engines
@@ -32,6 +35,8 @@ from stilts.training.export import export_model, verify_loaded
 from stilts.training.loop import Loop, Trainer
 from stilts.training.monitor import Board, open_log
 from stilts.training.schedule import learning_rate, total_steps, warmup_steps
+
+FIRST_WORD = 2.0  # seconds that the other ranks leave rank 0 to say why a run failed
 
 
 def execute(settings: RunSettings, folder: Path) -> None:
@@ -70,17 +75,17 @@ class Run:
         start = self._start()
         self.tokenizer = AutoTokenizer.from_pretrained(start, revision=self.settings.model.revision)
         self.config = engines.fill_auto(
-            engines.read_deepspeed_config(self.settings.deepspeed), self.settings.training, self.world
+            read_deepspeed_config(self.settings.deepspeed), self.settings.training, self.world
         )
         self.log.info(
             "%s: %d ranks on %s, ZeRO-%d, %s",
             self.settings.run,
             self.world.size,
             self.world.device.type,
-            engines.zero_stage(self.config),
+            zero_stage(self.config),
             self.settings.training.precision,
         )
-        if self.settings.trains_on and not self._trained():
+        if self.settings.trains_on and not self.world.from_main(self._trained()):
             model, step = self._train(start)
         else:
             model, step = self._load(start)
@@ -89,10 +94,15 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """Record why the run ended; any rank may be the first to know."""
         line = " ".join(str(error).split()) or type(error).__name__
+        if not self.world.main:
+            time.sleep(FIRST_WORD)  # rank 0's own failure is the cause, this rank's lost connection its consequence
+        if recorded_status(self.folder).state in ("failed", "done"):
+            return
         if not isinstance(error, StiltsError):
             self.log.error("".join(traceback.format_exception(error)))
             line = f"{type(error).__name__}: {line}"
-        self.status = replace(self.status, state="failed", error=line, heartbeat=0.0)
+        ranks = recorded_status(self.folder).ranks
+        self.status = replace(self.status, state="failed", error=line, heartbeat=0.0, ranks=ranks)
         write_status(self.folder, self.status)
 
     # ---- start
@@ -111,7 +121,7 @@ class Run:
         return facts.is_file() and read_facts(self.model_folder)["settings_hash"] == self.settings.settings_hash
 
     def _zero3(self) -> dict[str, Any] | None:
-        return self.config if engines.zero_stage(self.config) == 3 else None
+        return self.config if zero_stage(self.config) == 3 else None
 
     def _build(self, name: str, heads: list[str], reuse_from: Path | None) -> MultiTaskModel:
         training = self.settings.training
@@ -146,7 +156,7 @@ class Run:
             self._update(restarts=self.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
         self._update(step=state.step, steps=trainer.steps)
-        self.board = Board(self.folder / "tensorboard", self.world.main, state.step)
+        self.board = Board(self.folder / "tensorboard", self.world.main, state.step + 1)
         scorer = self._scorer(trainer.engine.module)
         best = training.select == "best" and settings.selection_sets
         loop = Loop(
@@ -159,6 +169,7 @@ class Run:
             heartbeat=lambda step, loss, speed: self._update(step=step, loss=loss, tokens_per_second=speed),
         )
         state = loop.run(state)
+        self._update(step=state.step)
         step = self._finish(trainer.engine.module, checkpoints, state.step, bool(best))
         return trainer.engine.module, step
 
@@ -206,6 +217,7 @@ class Run:
             self._export(model, self.model_folder, step)
         else:
             if self.world.main:
+                shutil.rmtree(self.model_folder, ignore_errors=True)
                 (checkpoints / "best").rename(self.model_folder)
             self.world.barrier()
             step = int(read_facts(self.model_folder)["steps"])
@@ -235,7 +247,9 @@ class Run:
 
     def _load(self, start: str) -> tuple[MultiTaskModel, int]:
         """A model to score with: this run's export, or the start model where nothing is trained."""
-        own = self.settings.trains_on and self._trained()
+        own = bool(self.settings.trains_on)
+        if own and self.world.main:
+            checkpoint.remove_all(self.folder / "checkpoints")
         self.board = Board(self.folder / "tensorboard", self.world.main)
         name = str(self.model_folder) if own else start
         heads = self.settings.trains_on if own else []
@@ -280,7 +294,7 @@ class Run:
             },
             final,
         )
-        self._update(state="done", step=self.status.steps)
+        self._update(state="done")
         self.log.info("done: %d scores", len(scores.rows))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:

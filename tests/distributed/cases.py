@@ -10,6 +10,7 @@ import torch
 
 from stilts import distributed
 from stilts.config import load_run
+from stilts.deepspeed_config import read_deepspeed_config
 from stilts.training import engine as engines
 from stilts.training.run import Run, execute
 
@@ -43,7 +44,7 @@ def _trainer(path: str, *overrides: str) -> Any:
     run = Run(settings, Path(path).parent, world)
     start = run._start()
     run.tokenizer = AutoTokenizer.from_pretrained(start)
-    run.config = engines.fill_auto(engines.read_deepspeed_config(settings.deepspeed), settings.training, world)
+    run.config = engines.fill_auto(read_deepspeed_config(settings.deepspeed), settings.training, world)
     model = run._build(start, settings.trains_on, None)
     torch.manual_seed(0)
     return run, run._trainer(engines.build_engine(model, run.config, settings.training, world))
@@ -122,3 +123,22 @@ def cut_off(path: str, after: int) -> None:
 
     Trainer.step = step  # type: ignore[method-assign]
     run_file(path)
+
+
+def failing_on_rank_0(path: str) -> None:
+    """Rank 0 fails while it scores, the others only lose their connection to it."""
+    from stilts.evaluation.scoring import ScoreFile
+
+    def add(*_: Any) -> None:
+        raise RuntimeError("the real cause")
+
+    ScoreFile.add = add  # type: ignore[method-assign]
+    run_file(path)
+
+
+def start_heads(exported: str, head: str) -> dict[str, Any]:
+    """The weights a reused head starts with."""
+    from stilts.model.build import build_model
+
+    model = build_model(exported, None, [head], 1, "fp32", reuse_from=Path(exported))
+    return {name: value.detach().numpy() for name, value in model.heads.named_parameters()}

@@ -305,3 +305,23 @@ def test_languages_without_a_dev_set_are_left_out_where_dev_is_reported(make_pla
     assert scored(evaluation={"split": "test"}) - scored(evaluation={"split": "dev"}) == {"kk", "th", "tl", "yo"}
     files = {"udpos": {"dev": {"th": "mine.conllu"}}}
     assert "th" in scored(evaluation={"split": "dev"}, data={"files": files})
+
+
+def test_a_set_cleaned_against_other_evaluation_sets_is_another_set(make_plan):
+    def train(tasks, exclude):
+        plan = make_plan(target={"tasks": tasks, "languages": ["de"]}, data={"exclude_overlap": exclude})
+        return next(ref.folder for run in plan.runs for ref in run.train_sets if ref.task == "squad_v1")
+
+    assert train(["mlqa"], True) != train(["mlqa", "xquad"], True)
+    assert train(["mlqa"], False) == train(["mlqa", "xquad"], False)
+
+
+def test_no_phase_trains_on_articles_that_choose_a_checkpoint(make_plan):
+    recipe = {"name": "squad", "tasks": ["squad_v2"], "select": "last"}
+
+    def part(select):
+        target = {"tasks": ["mlqa"], "languages": ["de"], "per_task": {"mlqa": {"select": select}}}
+        plan = make_plan(intermediate=[recipe], target=target)
+        return {spec.part for spec in plan.specs if spec.task == "squad_v2"}
+
+    assert (part("best"), part("last")) == ({"rest"}, {"all"})

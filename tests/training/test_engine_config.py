@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from stilts.config import Training
+from stilts.deepspeed_config import CONFIGS, read_deepspeed_config
 from stilts.distributed import World
 from stilts.errors import InputError
-from stilts.training.engine import CONFIGS, fill_auto, micro_batch_size, parameter_groups, read_deepspeed_config
+from stilts.training.engine import fill_auto, micro_batch_size, parameter_groups
 
 ALONE = World(0, 1, 0, torch.device("cpu"))
 TRAINING = Training(batch_size=16, precision="fp32")
@@ -37,9 +38,15 @@ def test_a_value_that_contradicts_the_run_is_refused() -> None:
         fill_auto(read_deepspeed_config({"config": "zero2", "gradient_accumulation_steps": 4}), TRAINING, ALONE)
 
 
-@pytest.mark.parametrize(
-    ("content", "line"), [(None, "is no file"), ("{", "is not JSON"), ('{"zero_optimization": {}}', "has no zero_opt")]
-)
+WRONG_FILES = [
+    (None, "is no file"),
+    ("{", "is not JSON"),
+    ('{"zero_optimization": {}}', "has no zero_opt"),
+    ('{"zero_optimization": 3}', "has no zero_opt"),
+]
+
+
+@pytest.mark.parametrize(("content", "line"), WRONG_FILES)
 def test_wrong_files(tmp_path: Path, content: str | None, line: str) -> None:
     path = tmp_path / "mine.json"
     if content is not None:
