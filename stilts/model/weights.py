@@ -48,13 +48,16 @@ def iterate_full_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]
 
 
 def remember_masters(optimizer: Any) -> None:
-    """Tell `iterate_full_weights` where a half-precision optimizer without ZeRO keeps its fp32 masters.
+    """Tell `iterate_full_weights` where the half-precision optimizer without ZeRO keeps its fp32 masters.
 
-    DeepSpeed's own look-up does not know that optimizer (FP16_UnfusedOptimizer in 0.19.8): it would give the rounded
+    DeepSpeed's own look-up does not know that optimizer (0.19.8): it would give the rounded
     weights.
     """
-    halves, masters = getattr(optimizer, "fp16_groups", None), getattr(optimizer, "fp32_groups", None)
-    for half_group, master_group in zip(halves or [], masters or [], strict=True):
+    from deepspeed.runtime.fp16.unfused_optimizer import FP16_UnfusedOptimizer
+
+    if not isinstance(optimizer, FP16_UnfusedOptimizer):
+        return
+    for half_group, master_group in zip(optimizer.fp16_groups, optimizer.fp32_groups, strict=True):
         for half, master in zip(half_group, master_group, strict=True):
             setattr(half, MASTER, master)
 
