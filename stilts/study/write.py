@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from stilts.config import RunSettings
 from stilts.errors import InputError
@@ -43,7 +44,7 @@ def write(plan: Plan, text: str) -> None:
     """
     refuse_other_settings(plan)
     for run in plan.runs:
-        _replace(plan.run_folder(run.run) / "run.yaml", _yaml(run))
+        _replace(plan.run_folder(run.run) / "run.yaml", run_yaml(run))
     _replace(plan.folder / "plan.jsonl", "".join(json.dumps(plan_row(run)) + "\n" for run in plan.runs))
     _replace(plan.folder / "study.yaml", text)
 
@@ -99,11 +100,19 @@ def _recorded_hash(path: Path) -> str:
     return str((yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}).get("settings_hash"))
 
 
-def _yaml(run: RunSettings) -> str:
+def run_yaml(run: RunSettings) -> str:
+    """The text of a `run.yaml`, which `stilts.config.load_run` reads back."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(plain(run), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120))
+    class Quoting(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """Quotes text that begins like a number: OmegaConf reads a bare 80277997e701 (a hash) as a float."""
+
+    def quoted(dumper: Any, value: str) -> Any:
+        style = '"' if value[:1] in tuple("+-.0123456789") else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Quoting.add_representer(str, quoted)
+    return str(yaml.dump(plain(run), Dumper=Quoting, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -10,7 +11,7 @@ from stilts.config import load_run
 from stilts.errors import InputError
 from stilts.status import Status, write_status
 from stilts.study.plan import plan_row
-from stilts.study.write import Locked, study_lock, study_text, write
+from stilts.study.write import Locked, run_yaml, study_lock, study_text, write
 
 
 def ids(plan):
@@ -325,3 +326,11 @@ def test_no_phase_trains_on_articles_that_choose_a_checkpoint(make_plan):
         return {spec.part for spec in plan.specs if spec.task == "squad_v2"}
 
     assert (part("best"), part("last")) == ({"rest"}, {"all"})
+
+
+@pytest.mark.parametrize("text", ["80277997e701", "123456789012", "0e1234567890", "1_000", ".5", "-3", "+7e2", "abc"])
+def test_a_hash_that_looks_like_a_number_reads_back(make_plan, tmp_path, text):
+    run = dataclasses.replace(make_plan().runs[0], settings_hash=text)
+    path = tmp_path / "run.yaml"
+    path.write_text(run_yaml(run), encoding="utf-8")
+    assert load_run(path) == run
