@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +106,6 @@ def micro_batches(rows: TrainingRows, slots: np.ndarray, form: Format, pad_token
         yield collate(features, form, pad_token, [float(row >= 0) for row in micro])
 
 
-def encoder_inputs(batch: Mapping[str, torch.Tensor], device: torch.device) -> dict[str, Any]:
-    """The part of a batch that the encoder reads, on `device`."""
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    return {name: batch[name].to(device, non_blocking=True) for name in names if name in batch}
+def to_device(batch: Mapping[str, torch.Tensor], device: torch.device) -> Batch:
+    """The batch on `device`."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stilts.data.batches import Batch, collate
+from stilts.data.batches import collate, to_device
 from stilts.data.store import PreparedSet
 from stilts.distributed import World
 from stilts.evaluation.search import pool
@@ -100,16 +100,13 @@ class Predictor:
         for number in range(passes):
             numbers = mine[number] if number < len(mine) else []
             features = prepared.read(numbers or [0])
-            batch = self._to_device(collate(features, form, self.pad_token))
+            batch = to_device(collate(features, form, self.pad_token), self.world.device)
             output = self.model(batch, **what)
             if pooling:
                 output = pool(output, batch["attention_mask"], pooling)
             if numbers:
                 yield numbers, features, output.float().cpu().numpy()
         self.model.train(was_training)
-
-    def _to_device(self, batch: Batch) -> Batch:
-        return {name: tensor.to(self.world.device) for name, tensor in batch.items()}
 
 
 def cut(rows: Sequence[int], lengths: np.ndarray, tokens: int) -> Batches:

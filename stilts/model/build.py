@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,4 @@ def _construct(
 
 
 def _mix(seed: int, text: str) -> int:
-    import zlib
-
     return seed * 1_000_003 + zlib.crc32(text.encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -57,11 +56,6 @@ def dropout_of(encoder: PreTrainedModel) -> float:
     config = encoder.config
     own = getattr(config, "classifier_dropout", None)
     return float(own if own is not None else getattr(config, "hidden_dropout_prob", 0.1))
-
-
-def is_folder(name: str) -> bool:
-    """Whether a model name is a folder on this machine."""
-    return Path(name).is_dir()
 
 
 def _has_pooler(config: Any) -> bool:

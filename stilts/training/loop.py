@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from stilts.config import Training
-from stilts.data.batches import Batch, TrainingRows, micro_batches, share
+from stilts.data.batches import Batch, TrainingRows, micro_batches, share, to_device
 from stilts.data.mixture import Mixture
 from stilts.distributed import World
 from stilts.errors import StiltsError
@@ -81,7 +81,7 @@ class Trainer:
         self.engine.train()
         for index, batch in enumerate(batches):
             torch.manual_seed(_mix(self.seed, number, self.world.rank, index))
-            loss = self.engine(self._to_device(batch), head=task, normaliser=units)
+            loss = self.engine(to_device(batch, self.world.device), head=task, normaliser=units)
             total += loss.detach()
             self.engine.backward(loss * undo)
             self.engine.step()
@@ -102,9 +102,6 @@ class Trainer:
         if (seen[:, 0] != mark).any():
             raise StiltsError(f"ranks disagree about step {number}: they read different features; run prepare again")
         return float(seen[:, 1].sum())
-
-    def _to_device(self, batch: Batch) -> Batch:
-        return {name: tensor.to(self.world.device, non_blocking=True) for name, tensor in batch.items()}
 
 
 @dataclass
