@@ -55,10 +55,10 @@ class Sampling:
 class Mlm:
     """Masked LM steps within the intermediate phase."""
 
-    share: float = setting(0.1, "share of the optimizer steps", minimum=0)
-    languages: list[str] = setting([], "languages of the text")
+    share: float = setting(0.1, "share of the optimizer steps; a recipe without tasks gives it all", minimum=0)
+    languages: list[str] = setting([], "languages of the text; default those that the targets are scored in")
     learning_rate: float = setting(5e-6, "peak learning rate of the MLM steps (unverified)", minimum=0)
-    exponent: float = setting(0.3, "languages are drawn by size to this power", minimum=0)
+    exponent: float = setting(0.3, "a language is drawn by its rows to this power; 1 by size, 0 all alike", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class Budget:
 
     steps: int | None = setting(None, "optimizer steps", minimum=1)
     examples: int | None = setting(None, "training rows over all tasks", minimum=1)
-    epochs: float | None = setting(None, "passes over the mixture's rows", minimum=0)
+    epochs: float | None = setting(
+        None, "passes over the mixture's rows; MLM text counts only in a recipe without tasks", minimum=0
+    )
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,10 @@ class Training:
 
     preset: str = setting("jiant", "hyper-parameters of the literature", choices=("jiant", "xtreme"))
     batch_size: int | None = setting(None, "training rows an optimizer step, over all ranks", minimum=1)
-    micro_batch_size: int | None = setting(
-        None, "rows a forward pass on one rank; default batch_size / ranks, at most 32", minimum=1
+    micro_batch_tokens: int | None = setting(
+        None, "tokens a forward pass on one rank; default 8192 on a CPU, on a GPU what its memory holds", minimum=1
     )
+    optimizer: str = setting("adamw", "AdamW, or plain SGD", choices=("adamw", "sgd"))
     learning_rate: float | None = setting(None, "peak learning rate", minimum=0)
     warmup: float | None = setting(None, "share of the steps (below 1) or number of steps", minimum=0)
     weight_decay: float | None = setting(None, "AdamW decay, not on biases and LayerNorm", minimum=0)
@@ -153,7 +156,15 @@ class Training:
     select: str | None = setting(None, "checkpoint that is kept", choices=("last", "best"))
     dropout: float | None = setting(None, "dropout everywhere; default the model's own", minimum=0)
     precision: str = setting("bf16", "bf16, fp16 (needs a GPU) or fp32", choices=("bf16", "fp16", "fp32"))
-    gradient_checkpointing: bool = setting(False, "recompute activations in the backward pass")
+    layerwise_lr_decay: float = setting(
+        1.0, "factor of the learning rate from each layer to the one below it; 1 gives all the same", minimum=0
+    )
+    freeze_embeddings: bool = setting(False, "leave word, position and type embeddings as they are")
+    average_last: int = setting(1, "export the mean of the last N models, save_every steps apart", minimum=1)
+    gradient_checkpointing: bool | int = setting(
+        False, "recompute activations in the backward pass: of all layers, or of the first N", minimum=0
+    )
+    deterministic: bool = setting(False, "deterministic kernels only, also on a GPU (slower)")
     validate_every: int = setting(1000, "steps between validations where `best` is chosen", minimum=1)
     validation_examples: int | None = setting(500, "examples a validation set; null for all", minimum=1)
     patience: int = setting(30, "validations without a better score before a run ends; 0 never ends it", minimum=0)
@@ -170,6 +181,8 @@ class Launch:
     processes: int = setting(1, "ranks a run and node", minimum=1)
     nodes: int = setting(1, "nodes a run", minimum=1)
     parallel_runs: int = setting(1, "runs at the same time on this machine", minimum=1)
+    gpu_memory_gib: float = setting(80.0, "memory of one GPU, in GiB, that `stilts plan` compares with", minimum=1)
+    tflops: float = setting(150.0, "sustained TFLOP/s of one GPU that the plan's GPU-hours assume", minimum=0.001)
 
 
 @dataclass(frozen=True)
@@ -227,6 +240,7 @@ class RunSettings:
     selection_sets: list[SetRef] = setting([], "sets that `best` is chosen by")
     evaluation_sets: list[SetRef] = setting([], "sets that are scored")
     sampling: Sampling = setting(Sampling, "mixture of the training tasks")
+    mlm: Mlm | None = setting(None, "masked LM among the training tasks; share and languages set")
     budget: Budget = setting(Budget, "length where training.max_steps and epochs do not say")
     training: Training = setting(Training, "optimization; every value set")
     retrieval: dict[str, RetrievalSettings] = setting({}, "TASK: how sentences become vectors")

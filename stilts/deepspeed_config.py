@@ -42,6 +42,12 @@ def zero_stage(config: Mapping[str, Any]) -> int:
     return int(config["zero_optimization"]["stage"])
 
 
+def offload_device(config: Mapping[str, Any], part: str) -> str | None:
+    """Where the "optimizer" state or the "param" partitions go: "cpu", "nvme", or None where they stay."""
+    device = config["zero_optimization"].get(f"offload_{part}", {}).get("device", "none")
+    return None if device == "none" else str(device)
+
+
 def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):

@@ -42,7 +42,7 @@ SURFACE = {
     RetrievalSettings: "layer pooling query_side tuned_on",
     Evaluation: "split selection conditions",
     ModelSettings: "name revision dtype",
-    Launch: "backend profile processes nodes parallel_runs",
+    Launch: "backend profile processes nodes parallel_runs gpu_memory_gib tflops",
 }
 
 

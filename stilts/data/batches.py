@@ -1,13 +1,12 @@
-"""The global batch of an optimizer step, its share for each rank, and padded tensors.
+"""The global batch of an optimizer step, and the packed micro-batches that it is computed in.
 
-Which rows a step trains on is a pure function of (seed, step): the world size, the ZeRO stage and the micro-batch
-only decide where a row is computed.
+Which rows a step trains on is a pure function of (seed, step); `stilts.data.balance` decides where they are computed.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -15,12 +14,7 @@ import torch
 
 from stilts.data.store import PreparedSet
 from stilts.formats.base import Feature, Format
-
-PAD_TO = 8  # tokens: keeps matrix shapes friendly to tensor cores
-
-Batch = dict[str, torch.Tensor]
-"""`input_ids`, `attention_mask`, maybe `token_type_ids` and the format's token columns (batch, length), its row
-columns and `weight` (batch,); weight 0 marks an empty slot."""
+from stilts.formats.batch import Batch, Packing
 
 
 class TrainingRows:
@@ -34,7 +28,7 @@ class TrainingRows:
     """
 
     def __init__(self, task: str, sets: Sequence[PreparedSet], batch_size: int, seed: int) -> None:
-        self.task, self.sets, self.batch_size = task, list(sets), batch_size
+        self.task, self.sets, self.batch_size, self.seed = task, list(sets), batch_size, seed
         self._starts = np.cumsum([0, *(len(s) for s in self.sets)])
         self.lengths = np.concatenate([s.lengths for s in self.sets])
         self._order = lru_cache(maxsize=2)(
@@ -50,62 +44,72 @@ class TrainingRows:
         positions = np.arange(first, first + self.batch_size)
         return np.asarray([self._order(int(p // len(self)))[p % len(self)] for p in positions], dtype=np.int64)
 
-    def __getitem__(self, row: int) -> Feature:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        feature: Feature = self.sets[part].rows[int(row - self._starts[part])]
-        return feature
+    def read(self, rows: Sequence[int] | np.ndarray) -> list[Feature]:
+        """The feature rows of these numbers, in order."""
+        numbers = np.asarray(rows, dtype=np.int64)
+        part = np.searchsorted(self._starts, numbers, side="right") - 1
+        found: dict[int, Feature] = {}
+        for index in np.unique(part):
+            here = np.flatnonzero(part == index)
+            features = self.sets[index].read((numbers[here] - self._starts[index]).tolist())
+            found.update(zip(here.tolist(), features, strict=True))
+        return [found[i] for i in range(len(numbers))]
+
+    def fresh(self, places: Sequence[int], occurrence: int, form: Format) -> list[Feature]:
+        """The rows at these places of batch `occurrence`, as the format draws them for it (`Format.fresh`)."""
+        rows = self.read(self.batch(occurrence)[list(places)])
+        stream = [self.seed, zlib.crc32(self.task.encode()), occurrence]
+        return [
+            form.fresh(row, np.random.default_rng([*stream, place])) for place, row in zip(places, rows, strict=True)
+        ]
+
+    def example_ids(self, rows: Sequence[int] | np.ndarray) -> list[str]:
+        """The example ids of these rows, to name a batch to a person."""
+        numbers = np.asarray(rows, dtype=np.int64)
+        parts = np.searchsorted(self._starts, numbers, side="right") - 1
+        chosen = [(self.sets[part], int(row - self._starts[part])) for part, row in zip(parts, numbers, strict=True)]
+        return [prepared.examples[int(prepared.example_of_row[row])].id for prepared, row in chosen]
 
 
-def accumulation_steps(batch_size: int, micro_batch_size: int, ranks: int) -> int:
-    """Micro-batches that every rank runs in one optimizer step."""
-    return -(-batch_size // (micro_batch_size * ranks))
+def collate(rows: Sequence[Feature], form: Format, weight: float = 1.0) -> Batch:
+    """One stream of the rows' tokens, in order; every row has the same weight."""
+    packing = Packing.of([int(size) for row in rows for size in row.get("sizes", (len(row["input_ids"]),))])
+    starts = np.cumsum([0, *(len(row["input_ids"]) for row in rows)])
+    names: list[str] = [name for name in ("input_ids", "token_type_ids") if name in rows[0]]
+    inputs = {name: _stream(rows, name) for name in names}
+    outputs = [np.asarray(form.outputs(row), dtype=np.int64) for row in rows]
+    columns = {name: torch.tensor([row[name] for row in rows]) for name in form.row_columns if name in rows[0]}
+    for name in form.output_columns:
+        if name in rows[0]:
+            values = [np.asarray(row[name], dtype=np.int64)[at] for row, at in zip(rows, outputs, strict=True)]
+            columns[name] = torch.from_numpy(np.concatenate(values))
+    return Batch(
+        inputs={**inputs, "places": packing.places()},
+        packing=packing,
+        outputs=torch.from_numpy(np.concatenate([at + first for at, first in zip(outputs, starts[:-1], strict=True)])),
+        output_rows=torch.from_numpy(np.repeat(np.arange(len(rows)), [len(at) for at in outputs])),
+        columns=columns,
+        weight=torch.full((len(rows),), weight, dtype=torch.float32),
+    )
 
 
-def share(rows: np.ndarray, lengths: np.ndarray, rank: int, ranks: int, micro_batch_size: int) -> np.ndarray:
-    """This rank's rows as (micro-batches, micro_batch_size), -1 in empty slots; the same shape on every rank.
+def micro_batches(rows: TrainingRows, occurrence: int, pieces: Sequence[Sequence[int]], form: Format) -> list[Batch]:
+    """The micro-batches of one rank.
 
-    Rows are dealt out in order of length, so that ranks and micro-batches carry like amounts of tokens.
+    Args:
+        occurrence: which batch of `rows`.
+        pieces: this rank's share of it: indices into the global batch. An empty piece becomes the batch's shortest row
+            with weight 0, so that this rank takes part.
     """
-    micro_batches = accumulation_steps(len(rows), micro_batch_size, ranks)
-    slots = np.full(micro_batches * micro_batch_size * ranks, -1, dtype=np.int64)
-    slots[: len(rows)] = rows[np.argsort(lengths, kind="stable")]
-    return slots[rank::ranks].reshape(micro_batches, micro_batch_size)
+    numbers = rows.batch(occurrence)
+    shortest = int(np.argmin(rows.lengths[numbers]))
+    wanted = [list(piece) or [shortest] for piece in pieces]
+    features = iter(rows.fresh([i for piece in wanted for i in piece], occurrence, form))
+    return [
+        collate([next(features) for _ in piece], form, float(bool(given)))
+        for piece, given in zip(wanted, pieces, strict=True)
+    ]
 
 
-def collate(rows: Sequence[Feature], form: Format, pad_token: int, weights: Sequence[float] | None = None) -> Batch:
-    """Pad `rows` on the right to the longest (a multiple of 8) and stack them."""
-    longest = -(-max(len(row["input_ids"]) for row in rows) // PAD_TO) * PAD_TO
-
-    def stack(name: str, pad: int) -> torch.Tensor:
-        out = np.full((len(rows), longest), pad, dtype=np.int64)
-        for i, row in enumerate(rows):
-            out[i, : len(row[name])] = row[name]
-        return torch.from_numpy(out)
-
-    batch = {"input_ids": stack("input_ids", pad_token)}
-    used = torch.tensor([len(row["input_ids"]) for row in rows])
-    batch["attention_mask"] = (torch.arange(longest)[None, :] < used[:, None]).long()
-    if "token_type_ids" in rows[0]:
-        batch["token_type_ids"] = stack("token_type_ids", 0)
-    for name, pad in form.token_columns.items():
-        if name in rows[0]:
-            batch[name] = stack(name, pad)
-    for name in form.row_columns:
-        if name in rows[0]:
-            batch[name] = torch.tensor([row[name] for row in rows])
-    batch["weight"] = torch.tensor([1.0] * len(rows) if weights is None else list(weights), dtype=torch.float32)
-    return batch
-
-
-def micro_batches(rows: TrainingRows, slots: np.ndarray, form: Format, pad_token: int) -> Iterator[Batch]:
-    """The padded micro-batches of one rank; an empty slot repeats a row with weight 0."""
-    filled = slots[slots >= 0]
-    spare = int(filled[0]) if len(filled) else 0
-    for micro in slots:
-        features = [rows[int(row) if row >= 0 else spare] for row in micro]
-        yield collate(features, form, pad_token, [float(row >= 0) for row in micro])
-
-
-def to_device(batch: Mapping[str, torch.Tensor], device: torch.device) -> Batch:
-    """The batch on `device`."""
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+def _stream(rows: Sequence[Feature], name: str) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate([np.asarray(row[name], dtype=np.int64) for row in rows]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stilts.config import DataSettings
 from stilts.data.overlap import EvaluationKeys, Overlap, SetName, refuse
-from stilts.data.sources import override_of, read_examples
+from stilts.data.sources import is_official, read_examples
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks import get_task
@@ -73,12 +73,12 @@ class LeakCheck:
             examples, _ = read_examples(task, split, "en", self.data)
         except InputError:
             return None
-        official = override_of(task, split, "en", self.data) is None
+        official = is_official(task, split, "en", self.data)
         return SetName(task, split, "en", "evaluate", official, " (English parallel)"), examples
 
     def _name(self, spec: SetSpec) -> SetName:
         task = get_task(spec.task)
-        official = override_of(task, spec.split, spec.language, self.data) is None
+        official = is_official(task, spec.split, spec.language, self.data)
         return SetName(task, spec.split, spec.language, spec.purpose, official)
 
     def _is_scored(self, spec: SetSpec) -> bool:

@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from stilts.config import Sampling
+from stilts.config import Mlm, Sampling
+from stilts.tasks.text import MLM
 
 _STREAM = 0x7A5C  # keeps this stream apart from the permutations of the same seed
 
 
-def task_shares(sampling: Sampling, sizes: Mapping[str, int]) -> dict[str, float]:
+def task_shares(sampling: Sampling, sizes: Mapping[str, int], mlm: Mlm | None = None) -> dict[str, float]:
     """The probability of each task, in the order of `sizes` (training rows a task).
 
     Samplers of the reference (jiant): uniform, proportional n, capped min(n, cap), temperature min(n, cap)^(1/T),
-    given weights.
+    given weights. With `mlm`, masked LM has its own share of the steps, and the sampler divides the rest.
     """
+    if mlm is not None:
+        others = {task: rows for task, rows in sizes.items() if task != MLM.name}
+        rest = {task: (1 - mlm.share) * share for task, share in task_shares(sampling, others).items()}
+        return {task: rest.get(task, mlm.share) for task in sizes}
     rows = np.asarray(list(sizes.values()), dtype=np.float64)
     capped = np.minimum(rows, sampling.cap)
     weights = {

@@ -6,6 +6,8 @@ What counts as the same, after `normalised` (case, punctuation and spaces do not
 - contexts of at least 8 words;
 - questions of at least 8 words with the same answer. Questions alone do not tell: SQuAD dev (12 articles) and TyDiQA
   train (1,500 questions) share "who is the mayor of san francisco", about other mayors;
+- first texts of multiple choice with one equal choice, together of at least 8 words. None recurs between the slices of
+  HellaSwag, CosmosQA, CommonsenseQA, SocialIQA and XCOPA that were compared;
 - pairs of at least 5 words, in either order. Single hypotheses recur by chance (16 between 3,000 and 1,000 rows of
   SNLI dev and test, such as "the grass was green"), whole pairs did not in any two sets that were compared;
 - tagged sentences of at least 8 words. Shorter ones recur (UD English-EWT train and test: "Mike").
@@ -25,7 +27,7 @@ from dataclasses import dataclass, field
 
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import Example, PairExample, SpanExample, TaggingExample
+from stilts.tasks.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
 
 MIN_WORDS, MIN_PAIR_WORDS = 8, 5
 MIN_LETTERS = 24  # in scripts without spaces
@@ -158,6 +160,8 @@ def keys(task: Task, example: Example) -> Iterator[Key]:
     """Everything of an example that must not recur; equal things of equal formats have equal hashes."""
     if isinstance(example, SpanExample):
         yield from _span_keys(task, example)
+    elif isinstance(example, ChoiceExample):
+        yield from _choice_keys(example)
     elif isinstance(example, PairExample):
         if len(example.text_a.split()) + len(example.text_b.split()) >= MIN_PAIR_WORDS or _long(example.text_a):
             text = " / ".join(sorted((normalised(example.text_a), normalised(example.text_b))))
@@ -178,6 +182,14 @@ def _span_keys(task: Task, example: SpanExample) -> Iterator[Key]:
         wanted = {f"{question} / {normalised(answer)}" for answer in answers} or {f"{question} / "}
         probes = tuple(hash(("questions", text)) for text in wanted)
         yield "questions", hash(("questions", question)), probes, example.question
+
+
+def _choice_keys(example: ChoiceExample) -> Iterator[Key]:
+    text = normalised(example.text)
+    wanted = {f"{text} / {normalised(choice)}" for choice in example.choices if _long(f"{example.text} {choice}")}
+    if wanted:
+        probes = tuple(hash(("questions", pair)) for pair in wanted)
+        yield "questions", hash(("questions", text)), probes, example.text
 
 
 def _key(kind: str, text: str, shown: str) -> Key:

@@ -9,7 +9,7 @@ from pathlib import Path
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample
+from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample, TextExample
 
 HELD_OUT_OF = 20  # one article in this many
 
@@ -35,7 +35,7 @@ def article_of(example: Example) -> str:
         return example.article or example.context
     if isinstance(example, PairExample):
         return example.text_a
-    return example.text if isinstance(example, RetrievalExample) else " ".join(example.words)
+    return " ".join(example.words) if isinstance(example, TaggingExample) else example.text
 
 
 def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: Sequence[Path]) -> None:
@@ -60,11 +60,11 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
 
 def has_label(example: Example) -> bool:
     """False where the file carries no label, tags or answers."""
-    if isinstance(example, PairExample):
-        return example.label is not None
     if isinstance(example, SpanExample):
         return example.answers is not None
-    return isinstance(example, RetrievalExample) or example.tags is not None
+    if isinstance(example, TaggingExample):
+        return example.tags is not None
+    return isinstance(example, RetrievalExample | TextExample) or example.label is not None
 
 
 def _hash(name: str) -> int:

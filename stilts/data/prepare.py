@@ -21,8 +21,9 @@ from stilts.data.provenance import Fingerprints, digest
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import PreparedSet, write_set
+from stilts.data.transductive import Seen, check_texts
 from stilts.errors import InputError, StiltsError
-from stilts.tasks import TASKS, get_task
+from stilts.tasks import MLM, TASKS, get_task
 from stilts.tasks.examples import Example
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class _Preparation:
     folder: Path
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
     _last: tuple[Any, list[Example]] = (None, [])
+    _seen: dict[SetSpec, Seen] = field(default_factory=dict)
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
@@ -83,6 +85,10 @@ class _Preparation:
         if not todo and stamp.is_file() and stamp.read_text() == state:
             return [refs[spec] for spec in wanted]
         hits = LeakCheck(self.study.data, self.specs, self.examples).run()
+        texts = {spec: [Path(source["path"]) for source in sources[spec]] for spec in self.specs if spec.is_text}
+        self._seen = check_texts(texts, reported, self.examples, self.study.data.exclude_overlap)
+        if self.study.data.exclude_overlap:
+            hits |= {spec: set(seen.shared) for spec, seen in self._seen.items() if seen.shared}
         todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
         with _quiet():
             for spec in _shown(todo, progress):
@@ -105,13 +111,13 @@ class _Preparation:
 
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
         """What the manifest keeps, and what a set is compared with before it is used again."""
-        drops = self.study.data.exclude_overlap and spec.purpose != "evaluate"
+        compared = spec.is_text or (self.study.data.exclude_overlap and spec.purpose != "evaluate")
         return {
             "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
             "sources": sources,
             "model": self.study.model.name,
             "tokenizer": self.fingerprints.of_tokenizer(self.study.model),
-            "checked_against": scored if drops else None,
+            "checked_against": scored if compared else None,
         }
 
     def examples(self, spec: SetSpec) -> list[Example]:
@@ -143,7 +149,10 @@ class _Preparation:
         )
         if not rows:
             raise StiltsError(f"{_name(spec)} has {len(examples)} examples but no feature row")
-        write_set(folder, task.format, examples, rows, {"facts": facts, "dropped": dropped})
+        manifest: dict[str, Any] = {"facts": facts, "dropped": dropped}
+        if spec in self._seen:
+            manifest["transductive"] = list(self._seen[spec].notes)
+        write_set(folder, task.format, examples, rows, manifest)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -198,8 +207,8 @@ def _who_trains_on(study: Study, task: str) -> str:
         declared = TASKS[target].trains_on if target in TASKS else ()
         chains[target] = own.train if own is not None and own.train is not None else declared
     needing = [target for target, chain in chains.items() if task in chain]
-    needing = needing or [f"recipe {recipe.name}" for recipe in study.intermediate if task in recipe.tasks]
-    return " and ".join(needing) or task
+    recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]
+    return " and ".join(needing or [f"recipe {recipe.name}" for recipe in recipes]) or task
 
 
 def _name(spec: SetSpec) -> str:

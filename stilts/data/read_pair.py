@@ -1,4 +1,4 @@
-"""Reads sentence pairs: JSON lines as SNLI has them, TSV with a header (GLUE, PAWS-X, XNLI), XTREME's TSV without one.
+"""Reads sentence pairs: JSON lines (SNLI, ANLI), TSV with a header (GLUE, PAWS-X, XNLI), XTREME's TSV without one.
 
 TSV is read without quoting: fields hold unbalanced quotation marks. XTREME's writer doubled some marks; as in its own
 reader they stay as they are.
@@ -18,9 +18,13 @@ log = logging.getLogger(__name__)
 
 # Names that official files give to the same thing.
 _TEXT_A, _TEXT_B = ("sentence1", "premise", "context"), ("sentence2", "hypothesis", "hypo")
+_JSON_TEXTS = (("context", "hypothesis"), ("premise", "hypothesis"), ("sentence1", "sentence2"))  # ANLI has the first
 _LABEL, _ID, _LANGUAGE = ("gold_label", "label"), ("pairID", "id", "uid"), ("language",)
-_SAME_LABEL = {"contradictory": "contradiction"}  # XNLI's machine-translated training files
-_NO_GOLD = "-"  # SNLI and MultiNLI: the annotators did not agree
+_SAME_LABEL = {
+    "contradictory": "contradiction",  # XNLI's machine-translated training files
+    **{"e": "entailment", "n": "neutral", "c": "contradiction"},  # ANLI
+}
+_NO_GOLD = ("-", "-1")  # SNLI and MultiNLI: the annotators did not agree; -1 in copies of them
 # GLUE's SNLI: rows with five annotators have four columns more than the header, label2 to label5 before the gold one.
 _ONE_ANNOTATOR = ["label1", "gold_label"]
 _PLACEHOLDERS = ("NS", "")  # PAWS-X: the sentence could not be translated
@@ -29,7 +33,7 @@ Row = tuple[int, str, str, str, str | None]  # row, id, first text, second text,
 
 
 def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExample]:
-    """Pairs of all files, without rows that have no gold label ("-") and PAWS-X's "NS" placeholders.
+    """Pairs of all files, without rows that have no gold label ("-", -1) and PAWS-X's "NS" placeholders.
 
     The id is the file's own, else the row number, so rows that are left out do not shift the others.
     """
@@ -39,8 +43,9 @@ def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExa
             if task.name == "pawsx" and (text_a.strip() in _PLACEHOLDERS or text_b.strip() in _PLACEHOLDERS):
                 dropped += 1
                 continue
-            label = _SAME_LABEL.get(label, label) if label is not None else None
-            if label == _NO_GOLD and "entailment" in task.labels:
+            if label is not None and _SAME_LABEL.get(label) in task.labels:
+                label = _SAME_LABEL[label]
+            if label in _NO_GOLD and "entailment" in task.labels:
                 dropped += 1
                 continue
             for field, text in (("first", text_a), ("second", text_b)):
@@ -69,10 +74,13 @@ def _rows(path: Path, language: str) -> Iterator[Row]:
 def _json_rows(path: Path) -> Iterator[Row]:
     for row, text in filled_lines(path):
         value = load_json_row(path, row, text)
-        text_a = text_field(path, row, "sentence1", value.get("sentence1"))
-        text_b = text_field(path, row, "sentence2", value.get("sentence2"))
-        label = text_field(path, row, "gold_label", value["gold_label"]) if "gold_label" in value else None
-        yield row, str(value.get("pairID", row)), text_a, text_b, label
+        a, b = next((names for names in _JSON_TEXTS if names[0] in value), _JSON_TEXTS[-1])
+        text_a, text_b = text_field(path, row, a, value.get(a)), text_field(path, row, b, value.get(b))
+        field, name = (next((key for key in names if key in value), None) for names in (_LABEL, _ID))
+        label = None
+        if field is not None:
+            label = str(-1) if value[field] == -1 else text_field(path, row, field, value[field])
+        yield row, str(value[name]) if name is not None else str(row), text_a, text_b, label
 
 
 def _header_rows(path: Path, language: str) -> Iterator[Row]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stilts.data.read_choice import LAYOUTS, read_choices
 from stilts.data.read_pair import read_pairs
 from stilts.data.read_retrieval import read_retrieval
 from stilts.data.read_span import read_spans
 from stilts.data.read_tagging import read_tagged
+from stilts.data.read_text import read_text
 from stilts.tasks.base import Task
 
 Reader = Callable[[Task, list[Path], str], Iterator[Any]]
@@ -18,7 +20,9 @@ from its content and extension, so every official format of a task is accepted f
 
 READERS: dict[str, Reader] = {
     "pair": read_pairs,
+    **dict.fromkeys(LAYOUTS, read_choices),
     "span": read_spans,
     "tagging": read_tagged,
     "retrieval": read_retrieval,
+    "text": read_text,
 }

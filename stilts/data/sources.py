@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import heapq
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from stilts.config import DataSettings
+from stilts.data.read_choice import LABELS
 from stilts.data.read_retrieval import both_sides
 from stilts.data.readers import READERS
 from stilts.errors import InputError
+from stilts.tasks import get_task
 from stilts.tasks.base import Task
 from stilts.tasks.examples import Example
 from stilts.tasks.languages import get_language
@@ -29,11 +32,20 @@ def read_examples(
     Raises InputError for a missing file (with every path that was tried) and for anything wrong in it.
     """
     paths = find_files(task, split, language, data)
-    return list(islice(_unique(READERS[task.reader](task, paths, language)), limit)), paths
+    if _is_joined(task, split, language, data):
+        examples: Iterable[Example] = _joined(task, split, language, data)
+    else:
+        examples = READERS[task.reader](task, paths, language)
+    return list(islice(_unique(examples), limit)), paths
 
 
 def find_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
-    """The files of a split in one language, sorted; for retrieval the other language's file, then the English one."""
+    """The files of a split in one language, sorted; those of all parts where the task joins others.
+
+    For retrieval the other language's file, then the English one; for SocialIQA also the file with the labels.
+    """
+    if _is_joined(task, split, language, data):
+        return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
     override = override_of(task, split, language, data)
     patterns = [override] if override is not None else _declared(task, split, language, data)
     bases = [Path(data.root)] if data.root else []
@@ -55,6 +67,29 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
         f"the {split} split of {task.name} in {language!r}",
         f"put the file there or mend {where}",
     )
+
+
+def is_official(task: Task, split: str, language: str, data: DataSettings) -> bool:
+    """Whether a split is read from `data.root`: neither the task nor a part of it has a file in `data.files`."""
+    if override_of(task, split, language, data) is not None:
+        return False
+    return all(is_official(get_task(part), split, language, data) for part in task.parts)
+
+
+def _is_joined(task: Task, split: str, language: str, data: DataSettings) -> bool:
+    return bool(task.parts) and override_of(task, split, language, data) is None
+
+
+def _joined(task: Task, split: str, language: str, data: DataSettings) -> Iterator[Example]:
+    """The examples of all parts, dealt out so that the first N are from each part by its share; ids name the part."""
+    streams = []
+    for part in task.parts:
+        examples, _ = read_examples(get_task(part), split, language, data)
+        places = [(index + 0.5) / len(examples) for index in range(len(examples))]
+        named = [dataclasses.replace(example, id=f"{part}/{example.id}") for example in examples]
+        streams.append(zip(places, named, strict=True))
+    for _, example in heapq.merge(*streams, key=lambda pair: pair[0]):
+        yield example
 
 
 def _unique(examples: Iterable[Example]) -> Iterator[Example]:
@@ -99,5 +134,6 @@ def _existing(task: Task, path: Path, language: str) -> list[Path]:
     if path.is_dir():
         raise InputError(f"{path} is a folder", "a file", "name a file in it")
     if path.is_file():
-        return [path]
+        labels = path.with_name(path.stem + LABELS)
+        return [path, labels] if task.reader == "socialiqa" and labels.is_file() else [path]
     return sorted(Path(p) for p in glob.glob(str(path))) if "*" in str(path) else []

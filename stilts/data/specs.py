@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stilts.config import DataSettings, ModelSettings, SetRef
+from stilts.tasks import MLM, get_task
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,24 @@ class SetSpec:
     part: str = "all"
     limit: int | None = None
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the set is raw text for masked LM."""
+        return self.task == MLM.name
+
     def ref(self, model: ModelSettings, data: DataSettings, scored: Sequence[SetSpec] = ()) -> SetRef:
         """Where the set lies below the feature folder; any setting that changes its content changes the name.
 
         `scored`: the study's evaluation sets, which training and selection sets are cleaned against where
-        `data.exclude_overlap` is set.
+        `data.exclude_overlap` is set, and raw text is compared with.
         """
-        override = data.files.get(self.task, {})
+        files = data.files
+        override: Any = files.get(self.task, {})
+        if parts := get_task(self.task).parts:
+            override = [override, *(files.get(part, {}) for part in parts)]
         own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
         facts: list[Any] = [own, model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
-        if data.exclude_overlap and self.purpose != "evaluate":
+        if (data.exclude_overlap and self.purpose != "evaluate") or self.is_text:
             facts.append(sorted((spec.task, spec.split, spec.language) for spec in scored))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
         return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")

@@ -22,6 +22,7 @@ from stilts.tasks.examples import EXAMPLE_TYPES, Example
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow
 
 EXAMPLES, ROWS, MANIFEST = "examples.jsonl", "rows", "manifest.json"
 
@@ -64,9 +65,10 @@ class PreparedSet:
         return np.asarray(self.rows.data.column("example").to_numpy(), dtype=np.int64)
 
     def read(self, numbers: Sequence[int]) -> list[Feature]:
-        """Several rows in one access, which costs half of one access a row."""
-        columns = self.rows[list(numbers)]
-        return [{name: column[i] for name, column in columns.items()} for i in range(len(numbers))]
+        """Several rows in one access; lists come as int64 arrays (a view of the file where it can be)."""
+        table = self.rows.data.fast_gather(list(numbers))
+        columns = [_values(table.column(name).combine_chunks()) for name in table.column_names]
+        return [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def __len__(self) -> int:
         return int(self.manifest["rows"])
@@ -95,6 +97,15 @@ def write_set(
     (temporary / MANIFEST).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
+
+
+def _values(column: pyarrow.Array) -> list[Any]:
+    """The values of one column: ints, or an array for each list."""
+    if not hasattr(column, "value_lengths"):
+        values: list[Any] = column.to_pylist()
+        return values
+    ends = np.cumsum(column.value_lengths().to_numpy())
+    return np.split(column.flatten().to_numpy(), ends[:-1])
 
 
 def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:

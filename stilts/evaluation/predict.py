@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from stilts.data.batches import collate, to_device
+from stilts.data.balance import cut
+from stilts.data.batches import collate
 from stilts.data.store import PreparedSet
 from stilts.distributed import World
 from stilts.evaluation.search import pool
 from stilts.formats import get_format
 from stilts.formats.base import Feature, Prediction
+from stilts.model.multitask import MultiTaskModel
 from stilts.tasks.base import Task
 
-TOKENS_A_BATCH = 16384  # padded tokens a forward pass, on one rank
-
-Batches = list[list[int]]
+TOKENS_A_BATCH = 16384  # tokens a forward pass, on one rank
 
 
 class Predictor:
@@ -30,13 +30,12 @@ class Predictor:
 
     Args:
         model: a `MultiTaskModel`, or the DeepSpeed engine's module (ZeRO-3 gathers weights in its hooks).
-        pad_token: the tokenizer's padding id.
         world: this rank's place.
-        tokens: padded tokens a forward pass.
+        tokens: tokens a forward pass.
     """
 
-    def __init__(self, model: torch.nn.Module, pad_token: int, world: World, tokens: int = TOKENS_A_BATCH) -> None:
-        self.model, self.pad_token, self.world, self.tokens = model, pad_token, world, tokens
+    def __init__(self, model: MultiTaskModel, world: World, tokens: int = TOKENS_A_BATCH) -> None:
+        self.model, self.world, self.tokens = model, world, tokens
 
     @torch.no_grad()
     def predict(self, task: Task, head: str, prepared: PreparedSet) -> list[Prediction] | None:
@@ -48,12 +47,11 @@ class Predictor:
         rows_of = _rows_by_example(prepared, mine)
         rows = [row for example in mine for row in rows_of[example]]
         for numbers, features, output in self._outputs(prepared, rows, head=head):
-            for i, feature in enumerate(features):
+            ends = np.cumsum([len(form.outputs(feature)) for feature in features])
+            for number, feature, logits in zip(numbers, features, np.split(output, ends[:-1]), strict=True):
                 example = int(feature["example"])
-                # a token format's logits have a length axis: cut the padding off
-                one = output[i, : len(feature["input_ids"])] if output.ndim == 3 else output[i]
                 done = waiting.setdefault(example, [])
-                done.append((numbers[i], feature, one))
+                done.append((number, feature, logits))
                 if len(done) == len(rows_of[example]):
                     parts = sorted(waiting.pop(example), key=lambda part: part[0])
                     rows_in_order, outputs = [p[1] for p in parts], [p[2] for p in parts]
@@ -91,34 +89,23 @@ class Predictor:
     def _outputs(
         self, prepared: PreparedSet, rows: Sequence[int], pooling: str = "", **what: Any
     ) -> Iterator[tuple[list[int], list[Feature], np.ndarray]]:
-        """Row numbers, features and float32 outputs (padded), one batch at a time."""
+        """Row numbers, features and float32 outputs of one batch after another."""
         form = get_format(prepared.manifest["format"])
         was_training = self.model.training
         self.model.eval()
-        mine = cut(rows, prepared.lengths, self.tokens)
+        longest_first = sorted(rows, key=lambda i: -int(prepared.lengths[i]))
+        mine = cut(longest_first, prepared.lengths, self.model.cost(self.tokens))
         passes = int(self.world.all_gather([len(mine)]).max())
         for number in range(passes):
             numbers = mine[number] if number < len(mine) else []
             features = prepared.read(numbers or [0])
-            batch = to_device(collate(features, form, self.pad_token), self.world.device)
+            batch = collate(features, form).to(self.world.device)
             output = self.model(batch, **what)
             if pooling:
-                output = pool(output, batch["attention_mask"], pooling)
+                output = pool(output, batch.packing, pooling)
             if numbers:
                 yield numbers, features, output.float().cpu().numpy()
         self.model.train(was_training)
-
-
-def cut(rows: Sequence[int], lengths: np.ndarray, tokens: int) -> Batches:
-    """Batches of rows of like length with at most `tokens` padded tokens each (a longer row goes alone)."""
-    batches: Batches = []
-    for row in sorted(rows, key=lambda i: int(lengths[i]), reverse=True):
-        # the first row of a batch is its longest
-        if batches and (len(batches[-1]) + 1) * int(lengths[batches[-1][0]]) <= tokens:
-            batches[-1].append(row)
-        else:
-            batches.append([row])
-    return batches
 
 
 def _rows_by_example(prepared: PreparedSet, examples: Sequence[int]) -> dict[int, list[int]]:

@@ -6,26 +6,27 @@ import numpy as np
 import torch
 
 from stilts.errors import InputError, StiltsError
+from stilts.formats.batch import Packing
 
 TIES = 16
 """Neighbours looked at to find the lowest index among equal scores."""
 
 
-def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """One vector of length 1 a sentence, float32 (batch, hidden).
+def pool(hidden: torch.Tensor, packing: Packing, pooling: str) -> torch.Tensor:
+    """One vector of length 1 a sentence, float32 (sentences, hidden).
 
     Args:
-        hidden: hidden states of one layer (batch, length, hidden), any float type.
-        attention_mask: 1 for tokens, 0 for padding (batch, length); every row has a token.
-        pooling: "mean" over the attention mask (special tokens count), or "cls", the first token.
+        hidden: hidden states of one layer for a packed stream (tokens, hidden), any float type.
+        pooling: "mean" over the sentence's tokens (special tokens count), or "cls", the first token.
     """
-    states = hidden.float()
+    starts = packing.offsets[:-1].long()
     if pooling == "cls":
-        vectors = states[:, 0]
+        vectors = hidden[starts].float()
     elif pooling == "mean":
-        weight = attention_mask.to(states.dtype).unsqueeze(-1)
-        # padding may hold anything, so it is not multiplied but masked
-        vectors = states.masked_fill(weight == 0, 0.0).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
+        sizes = packing.offsets.diff().long()
+        owner = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
+        sums = hidden.new_zeros(len(sizes), hidden.shape[1], dtype=torch.float32).index_add(0, owner, hidden.float())
+        vectors = sums / sizes[:, None]
     else:
         raise InputError(f"pooling {pooling!r}", "mean or cls", "change retrieval.pooling")
     return torch.nn.functional.normalize(vectors, dim=-1)

@@ -16,6 +16,10 @@ def get_format(name: str) -> Format:
         from stilts.formats.pair import PairFormat
 
         return PairFormat()
+    if name == "choice":
+        from stilts.formats.choice import ChoiceFormat
+
+        return ChoiceFormat()
     if name == "span":
         from stilts.formats.span import SpanFormat
 
@@ -28,4 +32,9 @@ def get_format(name: str) -> Format:
         from stilts.formats.retrieval import RetrievalFormat
 
         return RetrievalFormat()
-    raise InputError(f"unknown format {name!r}", "pair, span, tagging or retrieval", "mend the task's declaration")
+    if name == "mlm":
+        from stilts.formats.mlm import MlmFormat
+
+        return MlmFormat()
+    expected = "pair, choice, span, tagging, retrieval or mlm"
+    raise InputError(f"unknown format {name!r}", expected, "mend the task's declaration")

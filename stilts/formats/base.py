@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
+    from stilts.formats.batch import Batch
+
 Feature = dict[str, Any]
 """One row to run the encoder on, plain lists and ints, ready for Arrow:
 `input_ids` (list[int]), `token_type_ids` (list[int], only where the tokenizer has them), `example` (int, index of
-its example in the set; one example may have several rows) and the format's own columns."""
+its example in the set; one example may have several rows) and the format's own columns. A row of several sequences
+has them one after the other in `input_ids`, and their lengths in `sizes` (list[int])."""
 
 Prediction = dict[str, Any]
 """What is written to `predictions/`, one a raw example: `id`, `prediction` and what grading adds."""
@@ -36,17 +39,19 @@ class Format(ABC):
     """How one kind of task is trained, decoded and scored.
 
     Attributes:
-        name: "pair", "span", "tagging" or "retrieval".
-        token_columns: feature columns as long as `input_ids`, with the value that pads them in a batch; they become
-            int64 tensors (batch, length).
-        row_columns: int feature columns, one value a row; they become int64 tensors (batch,).
+        name: "pair", "choice", "span", "tagging", "retrieval" or "mlm".
+        output_columns: feature columns as long as `input_ids` that the loss reads at the row's outputs; in a batch
+            int64 (outputs,).
+        row_columns: int feature columns, one value a row; in a batch int64 (rows,).
         has_head: False where nothing is trained (retrieval).
+        published_head: True where the head is the encoder's own LM head, which training continues (masked LM).
     """
 
     name: ClassVar[str]
-    token_columns: ClassVar[Mapping[str, int]] = {}
+    output_columns: ClassVar[Sequence[str]] = ()
     row_columns: ClassVar[Sequence[str]] = ()
     has_head: ClassVar[bool] = True
+    published_head: ClassVar[bool] = False
 
     @abstractmethod
     def features(
@@ -54,26 +59,37 @@ class Format(ABC):
     ) -> list[Feature]:
         """Rows for all `examples`, in order. With `training`, gold labels are in the columns that `loss` reads."""
 
+    def fresh(self, row: Feature, generator: np.random.Generator) -> Feature:
+        """The row as one optimizer step trains on it; masked LM draws its masks here. Nothing changes by default.
+
+        `generator` is seeded from (seed, task, which batch, row): the same on any hardware.
+        """
+        return row
+
     @abstractmethod
     def head(self, task: Task, hidden_size: int, dropout: float) -> torch.nn.Module:
-        """A head that maps hidden states (batch, length, hidden) to logits."""
+        """A head that maps hidden states (outputs, hidden) to logits (outputs, ...)."""
 
     @abstractmethod
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The loss of each row, summed over its units (see `units`), float32 (batch,)."""
+    def outputs(self, row: Feature) -> Sequence[int] | np.ndarray:
+        """The positions of `row` whose hidden states the head reads, in ascending order."""
 
-    def units(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """What a row counts for in the mean loss of a global batch, float32 (batch,): 1, or its labelled tokens."""
+    @abstractmethod
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of each row, summed over its units (see `units`), float32 (rows,)."""
+
+    def units(self, batch: Batch) -> torch.Tensor:
+        """What a row counts for in the mean loss of a global batch, float32 (rows,): 1, or its labelled tokens."""
         import torch
 
-        return torch.ones_like(batch["weight"])
+        return torch.ones_like(batch.weight)
 
     @abstractmethod
     def decode(self, task: Task, example: Any, rows: Sequence[Feature], outputs: Sequence[np.ndarray]) -> Prediction:
         """The prediction for one example from the logits of all its rows.
 
-        `outputs[i]` belongs to `rows[i]`, without padding: (labels,) for pair, (length, 2) for span,
-        (length, labels) for tagging; float32.
+        `outputs[i]` are the logits of `self.outputs(rows[i])`, float32: (1, labels) for pair, (choices, 1) for choice,
+        (length, 2) for span, (words that start in the row, labels) for tagging.
         """
 
     @abstractmethod

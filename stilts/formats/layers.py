@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from stilts.formats.batch import Batch
+
 IGNORE = -100
 """Label of a position that is not trained on: `torch.nn.functional.cross_entropy` gives it loss 0."""
 
@@ -22,7 +24,7 @@ class HeadLinear(torch.nn.Linear):
 
 
 class TokenHead(torch.nn.Module):
-    """Dropout and one linear layer on every token: (batch, length, hidden) -> (batch, length, outputs)."""
+    """Dropout and one linear layer on every token: (tokens, hidden) -> (tokens, outputs)."""
 
     def __init__(self, hidden_size: int, outputs: int, dropout: float) -> None:
         super().__init__()
@@ -32,3 +34,21 @@ class TokenHead(torch.nn.Module):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of every token."""
         return self.out(self.dropout(hidden))
+
+
+def position_loss(scores: torch.Tensor, gold: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Cross entropy of a softmax over each row's outputs, float32 (rows,); 0 where `gold` is -100.
+
+    Args:
+        scores: float32 (outputs,).
+        gold: the right output of each row, counted from the row's first, int64 (rows,).
+    """
+    rows, owner = len(batch.weight), batch.output_rows
+    # the shift keeps exp in range; the loss does not depend on it
+    top = scores.detach().new_full((rows,), -torch.inf).scatter_reduce(0, owner, scores.detach(), "amax")
+    shifted = scores - top[owner]
+    total = batch.sum_by_row(shifted.exp()).log()
+    sizes = torch.zeros_like(gold).index_add(0, owner, torch.ones_like(owner))
+    first = sizes.cumsum(0) - sizes
+    known = gold != IGNORE
+    return torch.where(known, total - shifted[first + torch.where(known, gold, 0)], 0.0)

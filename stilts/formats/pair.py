@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
 from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, HeadLinear
 from stilts.formats.tokens import CHUNK
 from stilts.metrics.accuracy import accuracy, aligned
@@ -31,8 +32,8 @@ class PairHead(torch.nn.Module):
         self.out = HeadLinear(hidden_size, labels)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, labels) from hidden states (batch, length, hidden)."""
-        return self.out(self.dropout(torch.tanh(self.dense(self.dropout(hidden[:, 0])))))
+        """Logits (rows, labels) from the first tokens' hidden states (rows, hidden)."""
+        return self.out(self.dropout(torch.tanh(self.dense(self.dropout(hidden)))))
 
 
 class PairFormat(Format):
@@ -72,9 +73,13 @@ class PairFormat(Format):
         """A fresh head with one output a label."""
         return PairHead(hidden_size, len(task.labels), dropout)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def outputs(self, row: Feature) -> Sequence[int]:
+        """The first token."""
+        return (0,)
+
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross entropy a row; every row is one unit."""
-        return F.cross_entropy(logits.float(), batch["label"], reduction="none", ignore_index=IGNORE)
+        return F.cross_entropy(logits.float(), batch.columns["label"], reduction="none", ignore_index=IGNORE)
 
     def decode(
         self, task: Task, example: PairExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]
@@ -82,7 +87,7 @@ class PairFormat(Format):
         """The most likely label's word."""
         if len(outputs) != 1:
             raise StiltsError(f"{task.name} example {example.id!r} has {len(outputs)} outputs instead of one")
-        return {"id": example.id, "prediction": task.labels[int(np.argmax(outputs[0]))]}
+        return {"id": example.id, "prediction": task.labels[int(np.argmax(outputs[0][0]))]}
 
     def grade(
         self, task: Task, language: str, examples: Sequence[PairExample], predictions: Sequence[Prediction]

@@ -7,7 +7,7 @@ Two rows an example: the sentence (column `side` 0) and its English translation 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 
 from stilts.errors import StiltsError
 from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.batch import Batch
 from stilts.formats.tokens import layout, token_ids
 from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
@@ -57,7 +58,11 @@ class RetrievalFormat(Format):
         """There is none: raises StiltsError."""
         raise StiltsError(f"{task.name} has no head: retrieval is not trained")
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def outputs(self, row: Feature) -> Sequence[int]:
+        """None: no head reads the hidden states."""
+        return ()
+
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """There is none: raises StiltsError."""
         raise StiltsError("retrieval has no loss: it is not trained")
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
 from stilts.formats.base import Feature, Format, Graded, Prediction
-from stilts.formats.layers import IGNORE, TokenHead
+from stilts.formats.batch import Batch
+from stilts.formats.layers import IGNORE, TokenHead, position_loss
 from stilts.formats.pair import unlabelled
 from stilts.formats.span_decoding import best_span, null_score, trim
 from stilts.formats.span_windows import Text, Window, rows_of, tokenize_contexts
@@ -37,7 +37,6 @@ class SpanFormat(Format):
     """
 
     name: ClassVar[str] = "span"
-    token_columns: ClassVar[Mapping[str, int]] = {"char_start": -1, "char_end": -1}
     row_columns: ClassVar[Sequence[str]] = ("start", "end", "own_first", "own_end")
 
     def features(
@@ -66,14 +65,15 @@ class SpanFormat(Format):
         """One linear layer: a start and an end logit a token. No dropout, as in BERT's and RoBERTa's heads."""
         return TokenHead(hidden_size, 2, 0.0)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def outputs(self, row: Feature) -> range:
+        """Every token."""
+        return range(len(row["input_ids"]))
+
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Mean of the start's and the end's cross entropy over the row's positions; every row is one unit."""
         scores = logits.float()
-        if "attention_mask" in batch:
-            padding = batch["attention_mask"].unsqueeze(-1) == 0
-            scores = scores.masked_fill(padding, torch.finfo(scores.dtype).min)
-        first = F.cross_entropy(scores[..., 0], batch["start"], reduction="none", ignore_index=IGNORE)
-        last = F.cross_entropy(scores[..., 1], batch["end"], reduction="none", ignore_index=IGNORE)
+        first = position_loss(scores[:, 0], batch.columns["start"], batch)
+        last = position_loss(scores[:, 1], batch.columns["end"], batch)
         return (first + last) / 2
 
     def decode(

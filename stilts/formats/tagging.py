@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
 from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, TokenHead
 from stilts.formats.pair import unlabelled
 from stilts.formats.tokens import layout, token_ids
@@ -34,7 +35,7 @@ class TaggingFormat(Format):
     """
 
     name: ClassVar[str] = "tagging"
-    token_columns: ClassVar[Mapping[str, int]] = {"labels": IGNORE, "word": -1}
+    output_columns: ClassVar[Sequence[str]] = ("labels",)
 
     def features(
         self,
@@ -73,15 +74,18 @@ class TaggingFormat(Format):
         """A fresh head with one output a tag."""
         return TokenHead(hidden_size, len(task.labels), dropout)
 
-    def loss(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Cross entropy summed over a row's labelled tokens."""
-        labels = batch["labels"]
-        losses = F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none", ignore_index=IGNORE)
-        return losses.sum(dim=1)
+    def outputs(self, row: Feature) -> np.ndarray:
+        """The first sub-word of every word."""
+        return np.flatnonzero(np.asarray(row["word"]) >= 0)
 
-    def units(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The labelled tokens of each row, float32 (batch,)."""
-        return (batch["labels"] != IGNORE).sum(dim=1).float()
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Cross entropy summed over a row's words."""
+        labels = batch.columns["labels"]
+        return batch.sum_by_row(F.cross_entropy(logits.float(), labels, reduction="none", ignore_index=IGNORE))
+
+    def units(self, batch: Batch) -> torch.Tensor:
+        """The labelled words of each row, float32 (rows,)."""
+        return batch.sum_by_row(batch.columns["labels"] != IGNORE)
 
     def decode(
         self, task: Task, example: TaggingExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]
@@ -90,7 +94,7 @@ class TaggingFormat(Format):
         found = np.full(len(example.words), -1, dtype=np.int64)
         for row, logits in zip(rows, outputs, strict=True):
             place = np.asarray(row["word"], dtype=np.int64)
-            found[place[place >= 0]] = np.argmax(logits[: len(place)][place >= 0], axis=-1)
+            found[place[place >= 0]] = np.argmax(logits, axis=-1)
         if (found < 0).any():
             raise StiltsError(f"{task.name} sentence {example.id!r}: word {int(np.argmin(found))} has no output")
         return {"id": example.id, "prediction": [task.labels[tag] for tag in found]}

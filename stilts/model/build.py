@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from stilts.errors import StiltsError
 from stilts.formats import get_format
 from stilts.model.encoder import DTYPES, dropout_of, load_encoder
+from stilts.model.lm_head import LmHead, lm_head, lm_head_weights
 from stilts.model.multitask import MultiTaskModel
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
@@ -30,7 +31,7 @@ def build_model(
     seed: int,
     precision: str,
     dropout: float | None = None,
-    checkpointing: bool = False,
+    checkpointing: bool | int = False,
     reuse_from: Path | None = None,
     zero3: dict[str, Any] | None = None,
 ) -> MultiTaskModel:
@@ -40,7 +41,8 @@ def build_model(
         name: hub id or folder of the encoder.
         revision: hub revision, for ids only.
         heads: training tasks that get a head; tasks whose format has none are left out.
-        seed: fresh heads are drawn from (seed, head), whatever the world size or ZeRO stage.
+        seed: fresh heads are drawn from (seed, head), whatever the world size or ZeRO stage. The head of masked LM is
+            never drawn: it is the one at `name`.
         reuse_from: an exported model whose heads are taken over where name and shape agree.
         zero3: the DeepSpeed configuration, if its stage is 3: then nothing is ever whole on one rank.
     """
@@ -49,7 +51,7 @@ def build_model(
     encoder = load_encoder(name, revision, dtype, dropout, checkpointing)
     tasks = {head: get_task(head) for head in heads}
     with_head = {head: task for head, task in tasks.items() if get_format(task.format).has_head}
-    values = _initial_heads(with_head, encoder, seed, reuse_from)
+    values = _initial_heads(with_head, encoder, seed, reuse_from, (name, revision))
     modules = _construct(with_head, encoder, dtype, zero3)
     model = MultiTaskModel(encoder, modules, {head: get_format(task.format) for head, task in with_head.items()})
     if modules:
@@ -78,34 +80,53 @@ def _announce_zero3(config: dict[str, Any] | None) -> Any:
 
 
 def _head(task: Task, encoder: PreTrainedModel) -> nn.Module:
-    return get_format(task.format).head(task, encoder.config.hidden_size, dropout_of(encoder))
+    form = get_format(task.format)
+    return lm_head(encoder) if form.published_head else form.head(task, encoder.config.hidden_size, dropout_of(encoder))
 
 
 def _initial_heads(
-    tasks: Mapping[str, Task], encoder: PreTrainedModel, seed: int, reuse_from: Path | None
+    tasks: Mapping[str, Task],
+    encoder: PreTrainedModel,
+    seed: int,
+    reuse_from: Path | None,
+    published: tuple[str, str | None],
 ) -> dict[str, torch.Tensor]:
-    """fp32 start values by name ("<head>.<parameter>"), drawn outside any partitioning."""
+    """fp32 start values by name ("<head>.<parameter>"), read or drawn outside any partitioning."""
     old: dict[str, torch.Tensor] = {}
     if reuse_from is not None and (reuse_from / HEADS_FILE).is_file():
         from safetensors.torch import load_file
 
         old = load_file(str(reuse_from / HEADS_FILE))
-    values = {}
+    values: dict[str, torch.Tensor] = {}
     for head, task in tasks.items():
-        generator = torch.Generator().manual_seed(_mix(seed, head))
-        parameters = dict(_head(task, encoder).named_parameters())
-        source = _fitting_head(head, {key: p.shape for key, p in parameters.items()}, old)
-        if source is None and reuse_from is not None:
-            raise StiltsError(f"init_head is reuse, but no head in {reuse_from} fits {head}: use init_head: fresh")
-        for key, parameter in parameters.items():
-            name = f"{head}.{key}"
-            if source is not None:
-                values[name] = old[f"{source}.{key}"]
-            elif parameter.dim() > 1:
-                values[name] = torch.randn(parameter.shape, generator=generator) * INITIAL_STD
-            else:
-                values[name] = torch.zeros(parameter.shape)
+        module = _head(task, encoder)
+        if isinstance(module, LmHead):
+            own = lm_head_weights(module, *published, Path(published[0]) / HEADS_FILE, head)
+        elif reuse_from is not None:
+            own = _reused_head(head, module, reuse_from, old)
+        else:
+            own = _drawn_head(module, torch.Generator().manual_seed(_mix(seed, head)))
+        values |= {f"{head}.{key}": value for key, value in own.items()}
     return values
+
+
+def _drawn_head(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    return {
+        key: torch.randn(parameter.shape, generator=generator) * INITIAL_STD
+        if parameter.dim() > 1
+        else torch.zeros(parameter.shape)
+        for key, parameter in module.named_parameters()
+    }
+
+
+def _reused_head(
+    head: str, module: nn.Module, folder: Path, exported: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    shapes = {key: parameter.shape for key, parameter in module.named_parameters()}
+    source = _fitting_head(head, shapes, exported)
+    if source is None:
+        raise StiltsError(f"init_head is reuse, but no head in {folder} fits {head}: use init_head: fresh")
+    return {key: exported[f"{source}.{key}"] for key in shapes}
 
 
 def _fitting_head(head: str, shapes: Mapping[str, torch.Size], exported: Mapping[str, torch.Tensor]) -> str | None:
@@ -125,7 +146,8 @@ def _construct(
         return {head: _head(task, encoder).to(dtype) for head, task in tasks.items()}
     import deepspeed
 
-    with deepspeed.zero.Init(config_dict_or_path=zero3, dtype=dtype):
+    # by configuration: given a dtype, DeepSpeed 0.19.8 takes bf16 instead on a CPU without fp16
+    with deepspeed.zero.Init(config_dict_or_path=zero3):
         return {head: _head(task, encoder) for head, task in tasks.items()}
 
 

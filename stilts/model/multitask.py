@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from stilts.data.balance import Cost
 from stilts.formats.base import Format
-
-ENCODER_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+from stilts.formats.batch import Batch
+from stilts.model.encoder import encode, takes_packed
 
 
 class MultiTaskModel(nn.Module):
@@ -20,7 +21,7 @@ class MultiTaskModel(nn.Module):
     with their previous gradient (ZeRO-3, and ZeRO-1/2 with offload), and ranks could disagree (ZeRO-1/2).
 
     Args:
-        encoder: a transformers encoder; its last hidden state is (batch, length, hidden).
+        encoder: a transformers encoder; `stilts.model.encoder.encode` runs it.
         heads: head name (the training task) -> module.
         formats: head name -> the format whose loss it is trained by.
     """
@@ -31,32 +32,36 @@ class MultiTaskModel(nn.Module):
         self.heads = nn.ModuleDict(dict(heads))
         self.formats = dict(formats)
 
+    def cost(self, budget: int) -> Cost:
+        """How rows share micro-batches of this model, at `budget` tokens each."""
+        config = self.encoder.config
+        return Cost(int(config.hidden_size), budget, padded=not takes_packed(config))
+
     def forward(
         self,
-        batch: Mapping[str, torch.Tensor],
+        batch: Batch,
         head: str | None = None,
         normaliser: float | None = None,
         layer: int | None = None,
     ) -> torch.Tensor:
-        """What is asked for, from one padded batch (`stilts.data.batches.Batch`).
+        """What is asked for, from one packed batch.
 
         With `normaliser`: the scalar float32 training loss, sum(weight * loss) / normaliser, idle heads included with
-        weight 0. With `head` alone: its logits. With `layer`: that hidden state (0 = embeddings).
+        weight 0. With `head` alone: its logits (outputs, ...). With `layer`: that hidden state (0 = embeddings) of
+        every token, (tokens, hidden).
         """
-        inputs = {name: batch[name] for name in ENCODER_INPUTS if name in batch}
+        hidden = encode(self.encoder, batch, layer)
         if layer is not None:
-            states = self.encoder(**inputs, output_hidden_states=True).hidden_states
-            return states[layer]
-        hidden = self.encoder(**inputs).last_hidden_state
+            return hidden
         assert head is not None
         if normaliser is None:
-            return self.heads[head](hidden)
+            return self.heads[head](hidden[batch.outputs])
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
         # the same order in every step: ZeRO-3 prefetches by the order of the last one
         for name, module in self.heads.items():
             if name == head:
-                sums = self.formats[name].loss(module(hidden), batch)
-                loss = loss + (sums * batch["weight"]).sum() / normaliser
+                sums = self.formats[name].loss(module(hidden[batch.outputs]), batch)
+                loss = loss + (sums * batch.weight).sum() / normaliser
             else:
-                loss = loss + 0.0 * module(hidden[:, :1]).float().sum()
+                loss = loss + 0.0 * module(hidden[:1]).float().sum()
         return loss

@@ -9,6 +9,7 @@ from stilts.config import Recipe, Study
 from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
+from stilts.study.text import check_mlm
 from stilts.tasks import BENCHMARKS, TASKS, UNDECLARED, check_language, target_tasks
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -42,6 +43,7 @@ def check_study(study: Study) -> None:
         )
     _check_targets(study)
     _check_data(study)
+    _check_average(study)
 
 
 def is_baseline(recipe: Recipe) -> bool:
@@ -54,7 +56,6 @@ def not_in_this_version(study: Study) -> list[str]:
     lines = []
     for recipe in study.intermediate:
         where = f"recipe {recipe.name}"
-        lines += [f"{where}: mlm"] if recipe.mlm is not None else []
         lines += [f"{where}: translated_from"] if recipe.translated_from else []
         lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
         lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
@@ -82,11 +83,13 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
         check_language(code)
     for code in recipe.mlm.languages if recipe.mlm else []:
         check_language(code)
+    _no_repeats(recipe.mlm.languages if recipe.mlm else [], f"{where}.mlm.languages", "language")
     given = [k for k in ("steps", "examples", "epochs") if getattr(recipe.budget, k) is not None]
     if len(given) > 1:
         raise InputError(f"{where}.budget has {' and '.join(given)}", "one of them", f"remove one from {where}.budget")
     if recipe.budget.epochs == 0:
         raise InputError(f"{where}.budget.epochs is 0", "more than 0", "use `tasks: []` for a recipe without training")
+    check_mlm(recipe, where)
     _check_sampling(recipe, f"{where}.sampling")
 
 
@@ -137,6 +140,24 @@ def _check_targets(study: Study) -> None:
         for name in target.languages:
             if name not in chosen:
                 raise unknown(f"task {name!r} in target.languages", name, chosen, "add it to target.tasks or remove it")
+
+
+def _check_average(study: Study) -> None:
+    training = study.training
+    if training.average_last == 1:
+        return
+    if not training.save_every:
+        raise InputError(
+            f"training.average_last is {training.average_last} but training.save_every is 0",
+            "the number of steps that the averaged models lie apart",
+            "set training.save_every",
+        )
+    if training.select != "last" or any(recipe.select == "best" for recipe in study.intermediate):
+        raise InputError(
+            f"training.average_last is {training.average_last}, and not every phase keeps its last model",
+            "training.select: last, and no recipe with select: best",
+            "set training.select: last, or training.average_last: 1",
+        )
 
 
 def _check_data(study: Study) -> None:

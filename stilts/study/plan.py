@@ -24,11 +24,12 @@ from stilts.study.targets import (
     smaller,
     target_groups,
 )
-from stilts.tasks import TASKS, Task, get_task, target_tasks
+from stilts.study.text import resolved_mlm, text_sets
+from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 
 BASELINE = Recipe("none")  # what a study without recipes runs
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
-_NO_RESULT = ("log_every", "save_every", "micro_batch_size", "gradient_checkpointing")
+_NO_RESULT = ("log_every", "save_every", "micro_batch_tokens", "gradient_checkpointing")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,9 @@ class _Builder:
         tasks = [TASKS[name] for name in recipe.tasks if name in TASKS]
         training = intermediate_training(self.study, recipe, tasks)
         train, select = self._intermediate_sets(tasks, training)
-        trains_on = list(dict.fromkeys([*recipe.tasks, *(["mlm"] if recipe.mlm else [])]))
+        mlm = resolved_mlm(self.study, recipe)
+        train += text_sets(self.study, mlm)
+        trains_on = [*recipe.tasks, *([MLM.name] if mlm else [])]
         return self._add(
             f"intermediate-{recipe.name}-s{seed}",
             undeclared=tuple(name for name in trains_on if name not in TASKS),
@@ -169,6 +172,7 @@ class _Builder:
             train_sets=self._refs(train),
             selection_sets=self._refs(select),
             sampling=recipe.sampling if len(recipe.tasks) > 1 else Sampling(),
+            mlm=mlm,
             training=training,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stilts.config import Recipe, Study, TargetTask, Training
-from stilts.tasks import Task, preset_values
+from stilts.tasks import MLM, Task, preset_values
 
 _SHARED = ("batch_size", "learning_rate", "warmup", "weight_decay", "max_length", "select")
 
@@ -27,16 +27,20 @@ def intermediate_training(study: Study, recipe: Recipe, tasks: Sequence[Task]) -
 
     Where the presets of several tasks differ, the run takes the smallest batch size, learning rate and number of
     epochs (what fits and suits every task), the first task's warm-up and decay, and the greatest length; each
-    task's features are cut at its own `intermediate_length`.
+    task's features are cut at its own `intermediate_length`. Masked LM has a say only where it is alone; its own
+    learning rate is in the recipe.
     """
-    presets = [preset_values(study.training.preset, task) for task in tasks]
+    text = [preset_values(study.training.preset, MLM)] if recipe.mlm is not None else []
+    presets = [preset_values(study.training.preset, task) for task in tasks] if recipe.tasks else text
     if not presets:
         return study.training
     merged: dict[str, Any] = {key: min(p[key] for p in presets) for key in ("batch_size", "learning_rate", "epochs")}
     merged |= {key: presets[0][key] for key in ("warmup", "weight_decay")}
-    merged |= {"max_length": max(p["max_length"] for p in presets)}
+    merged |= {"max_length": max(p["max_length"] for p in [*presets, *text])}
     values = {key: _first(getattr(study.training, key), merged.get(key)) for key in _SHARED}
     values["select"] = "last" if recipe.select == "none" else recipe.select
+    if recipe.mlm is not None and not recipe.tasks:
+        values["learning_rate"] = recipe.mlm.learning_rate
     budget = recipe.budget
     steps = budget.steps
     if budget.examples is not None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from stilts.config import RunSettings, Training
 from stilts.status import Status
+from stilts.study.cost import GIB, Cost, cost_json, cost_of
 from stilts.study.plan import Plan, plan_row
-from stilts.tasks import TASKS
+from stilts.study.text import mlm_lines, transductive_notes
+from stilts.tasks import MLM, TASKS
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -35,6 +37,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "scores": len(plan.cells),
         "not_yet_declared": {run: list(tasks) for run, tasks in plan.undeclared.items()},
         "not_in_this_version": list(plan.later),
+        "transductive": transductive_notes(plan),
+        "cost": cost_json(plan, cost_of(plan)),
     }
 
 
@@ -55,6 +59,9 @@ def plan_text(plan: Plan) -> str:
     settings = _settings_table(plan)
     if settings:
         parts.append(f"Settings (preset {study.training.preset}, {study.training.precision})\n{settings}")
+    if text := mlm_lines(plan):
+        parts.append("\n".join(text))
+    parts.append(cost_text(plan, cost_of(plan)))
     cells = f"{count_cells(plan)} cells (recipe x target x language), {len(plan.cells)} scores"
     seeds = f"seeds {_seeds(plan, 'intermediate')} x {_seeds(plan, 'target')}"
     parts.append(f"{len(plan.runs)} runs, {cells}, {seeds}")
@@ -66,6 +73,38 @@ def plan_text(plan: Plan) -> str:
     if plan.later:
         parts.append("not in this version: " + "; ".join(plan.later))
     return "\n\n".join(parts)
+
+
+def cost_text(plan: Plan, cost: Cost) -> str:
+    """The cost part of a plan: memory by ZeRO stage, disk, tokens and GPU-hours by phase, assumptions, warnings."""
+    lines = ["Cost"]
+    if cost.size is None:
+        lines.append(cost.unknown_size)
+    elif cost.memory:
+        ranks = plan.study.launch.processes * plan.study.launch.nodes
+        what = f"{cost.size.total / 1e6:,.0f} M parameters, {plan.study.training.precision}, {ranks} ranks"
+        lines.append(f"GiB on each GPU ({what}, micro-batches of {cost.tokens:,} tokens)\n{_memory_table(plan, cost)}")
+    rows = [
+        (kind, phase.runs, _short(phase.training), _short(phase.scoring), _number(cost.gpu_hours[kind], 2))
+        for kind, phase in cost.phases.items()
+    ]
+    if rows:
+        lines.append(table(("phase", "runs", "training tokens", "scored tokens", "GPU-hours"), rows))
+    notes = []
+    if cost.disk is not None:
+        disk, runs = cost.disk, sum(phase.runs for kind, phase in cost.phases.items() if kind != "evaluation")
+        at_once = min(runs, plan.study.launch.parallel_runs)
+        notes.append(
+            f"disk: {disk.peak / GIB:.1f} GiB at its peak: {runs} models {disk.models / GIB:.1f}, checkpoints of "
+            f"{at_once} at a time {disk.checkpoints / GIB:.1f}; {disk.written / GIB:.1f} written, "
+            f"{disk.free / GIB:.1f} free"
+        )
+        absent = f", {disk.sets_absent} more to prepare" if disk.sets_absent else ""
+        notes.append(f"features: {disk.features / GIB:.2f} GiB prepared{absent}")
+    if cost.left_out:
+        notes.append(f"left out: {cost.left_out} runs with tasks that are not yet declared")
+    notes += [*cost.assumptions, *(f"warning: {line}" for line in cost.warnings)]
+    return "\n\n".join([*lines, "\n".join(notes)] if notes else lines)
 
 
 def status_text(plan: Plan, states: Mapping[str, Status]) -> str:
@@ -116,11 +155,12 @@ def _target_matrix(plan: Plan, runs: Sequence[RunSettings]) -> str:
 def _rows_of(plan: Plan, run: RunSettings) -> int | None:
     """Examples of the official training sets, at most data.limit; the files that are really read may be smaller."""
     sizes = []
-    for name in run.trains_on:
+    for name in (name for name in run.trains_on if name != MLM.name):
         train = TASKS[name].sizes.get("train", {})
         size = train.get("en", train.get("*"))
         limit = plan.study.data.limit.get(name, {}).get("train")
-        if "train" in plan.study.data.files.get(name, {}) or size is None:
+        given = any("train" in plan.study.data.files.get(part, {}) for part in (name, *TASKS[name].parts))
+        if given or size is None:
             return limit
         sizes.append(size if limit is None else min(size, limit))
     return sum(sizes) or None
@@ -143,6 +183,26 @@ def _settings_table(plan: Plan) -> str:
         rows[(run.kind, name, _length(t, run.kind), *values)] = None
     header = ("phase", "of", "length", "batch", "rate", "warm-up", "decay", "max tokens", "checkpoint")
     return table(header, list(rows)) if rows else ""
+
+
+def _memory_table(plan: Plan, cost: Cost) -> str:
+    limit = plan.study.launch.gpu_memory_gib
+    rows = []
+    for m in cost.memory:
+        tokens = m.tokens_in(limit * GIB)
+        fits = "yes" if m.total <= limit * GIB else f"{tokens:,} tokens" if tokens >= cost.longest else "no"
+        parts = [f"{part / GIB:.1f}" for part in (m.state, m.activations, m.buffers, m.total)]
+        host = f"{m.host / GIB:.1f}" if m.host else None
+        rows.append((m.name + (" (this study)" if m.chosen else ""), *parts, fits, host))
+    return table(("ZeRO", "state", "activations", "buffers", "total", f"fits {limit:g}", "CPU of a node"), rows)
+
+
+def _short(number: float) -> str:
+    """A count in thousands, millions or billions."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number:.0f}"
 
 
 def _seeds(plan: Plan, phase: str) -> list[int]:

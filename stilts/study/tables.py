@@ -10,6 +10,7 @@ from stilts.config import Recipe
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
 from stilts.study.show import table
+from stilts.study.text import transductive_lines
 from stilts.tasks import BENCHMARKS, get_task, target_tasks
 
 TITLES = {"xtreme": "XTREME", "xtreme_r": "XTREME-R"}
@@ -98,6 +99,7 @@ def xtreme_markdown(content: dict[str, Any], plan: Plan) -> str:
         parts += [f"## Difference to {plan.baseline}", table(header[:-1], lines)]
     if content["tasks_absent"]:
         parts.append(f"Not in this study: {', '.join(content['tasks_absent'])}; averages are over the planned tasks.")
+    parts += transductive_lines(plan)
     if content["missing"]:
         parts.append(f"{len(content['missing'])} cells are missing: see `missing` in xtreme.json.")
     return "\n\n".join(parts) + "\n"

@@ -158,6 +158,8 @@ def _check_chain(study: Study, task: Task, chain: Sequence[str]) -> None:
     if not chain:
         raise InputError(f"{where} is empty", "a chain of training tasks", f"write {where}: {list(task.trains_on)}")
     for stage in map(get_task, chain):
+        if stage.format == "mlm":
+            raise InputError(f"{where} has {stage.name!r}", "tasks with labels", "put masked LM into a recipe")
         if "train" not in stage.files and "train" not in study.data.files.get(stage.name, {}):
             raise InputError(
                 f"target {task.name} trains on {stage.name}, which has no training data",
@@ -188,8 +190,15 @@ def _stages(study: Study, task: Task, chain: Sequence[str], training: Training, 
             select = (heldout_set(source, length, own.validation_examples),)
         elif own.select == "best":
             select = _selection_sets(study, task, own)
-        stages.append(Stage((name,), own, init_head if index == 0 else "reuse", (train,), select))
+        head = init_head
+        if index > 0:  # as in XTREME-R's chain of socialiqa and copa: the whole model goes on where the head fits
+            head = "reuse" if _same_head(get_task(chain[index - 1]), source) else "fresh"
+        stages.append(Stage((name,), own, head, (train,), select))
     return stages
+
+
+def _same_head(one: Task, other: Task) -> bool:
+    return one.format == other.format and len(one.labels) == len(other.labels)
 
 
 def heldout_set(source: Task, max_length: int, limit: int | None) -> SetSpec:

@@ -15,8 +15,8 @@ class Task:
     Attributes:
         name: the id used in studies, tables and file names.
         kind: "intermediate" or "target".
-        format: "pair", "span", "tagging" or "retrieval" (a module of `stilts.formats`).
-        languages: codes in XTREME's order; intermediate tasks have ("en",).
+        format: "pair", "choice", "span", "tagging", "retrieval" or "mlm" (a module of `stilts.formats`).
+        languages: codes in XTREME's order; intermediate tasks have ("en",), mlm has all.
         languages_added_by_xtreme_r: further codes when `target.benchmark` is xtreme_r.
         test_only: languages that have a test set and no dev set; a study that reports dev leaves them out.
         metrics: the metrics of a score row, in points (0-100); the mean of `score_metrics` is the task score.
@@ -30,6 +30,8 @@ class Task:
         selection: "dev" (the target's dev split) or "heldout" (held-out articles of the training set).
         parallel: the same items exist in every language, so English stands for all in the leak check.
         id_space: tasks with the same value share example ids; None where ids identify nothing.
+        parts: tasks of the same format and labels whose sets this one joins; `files` then only shows where they lie,
+            and `data.files` of a part counts here, too.
         reader: the name of a reader in `stilts.data.sources`.
         files: split -> path below `data.root`, with {language}, {iso3} or {name} (English, lower case); `*` is a glob
             whose matches are concatenated in sorted order. Several candidates are separated by "|": the first that
@@ -61,5 +63,6 @@ class Task:
     selection: str = "dev"
     parallel: bool = False
     id_space: str | None = None
+    parts: tuple[str, ...] = ()
     sizes: Mapping[Split, Mapping[str, int]] = field(default_factory=dict)
     version: int = 1

@@ -20,6 +20,16 @@ class PairExample:
 
 
 @dataclass(frozen=True)
+class ChoiceExample:
+    """A text, and texts of which one continues or answers it; `label` is its number, from 0."""
+
+    id: str
+    text: str
+    choices: tuple[str, ...]
+    label: int | None
+
+
+@dataclass(frozen=True)
 class SpanExample:
     """A question about a context, with gold answers as (text, first character in the context).
 
@@ -52,10 +62,20 @@ class RetrievalExample:
     english: str
 
 
-Example = PairExample | SpanExample | TaggingExample | RetrievalExample
+@dataclass(frozen=True)
+class TextExample:
+    """A line of raw text, for masked LM."""
+
+    id: str
+    text: str
+
+
+Example = PairExample | ChoiceExample | SpanExample | TaggingExample | RetrievalExample | TextExample
 EXAMPLE_TYPES: dict[str, type] = {
     "pair": PairExample,
+    "choice": ChoiceExample,
     "span": SpanExample,
     "tagging": TaggingExample,
     "retrieval": RetrievalExample,
+    "mlm": TextExample,
 }

@@ -49,6 +49,50 @@ MNLI = Task(
     home_page="https://cims.nyu.edu/~sbowman/multinli/",
 )
 
+# Three rounds of collection; the reference trains on all of them.
+ANLI = Task(
+    name="anli",
+    kind="intermediate",
+    format="pair",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=NLI_LABELS,
+    reader="pair",
+    files={split: f"anli/anli_v1.0/R*/{split}.jsonl" for split in ("train", "dev", "test")},
+    select="best",
+    sizes={"train": {"en": 16946 + 45460 + 100459}, "dev": {"en": 1000 + 1000 + 1200}, "test": {"en": 3200}},
+    title="Adversarial NLI, rounds 1 to 3",
+    licence="CC BY-NC 4.0",
+    citation="Nie, Williams, Dinan, Bansal, Weston, Kiela: Adversarial NLI: A New Benchmark for Natural Language "
+    "Understanding, ACL 2020",
+    home_page="https://github.com/facebookresearch/anli",
+)
+
+_NLI = (SNLI, MNLI, ANLI)
+
+# The paper's ANLI+: five data sets, one head.
+ANLI_PLUS = Task(
+    name="anli_plus",
+    kind="intermediate",
+    format="pair",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=NLI_LABELS,
+    reader="pair",
+    parts=tuple(part.name for part in _NLI),
+    files={split: " + ".join(part.files[split] for part in _NLI) for split in ("train", "dev")},
+    select="best",
+    sizes={split: {"en": sum(part.sizes[split]["en"] for part in _NLI)} for split in ("train", "dev")},
+    version=sum(part.version for part in _NLI),
+    title="ANLI+: SNLI, MultiNLI and the three rounds of Adversarial NLI as one task",
+    licence="by part: see snli, mnli, anli (CC BY-NC 4.0)",
+    citation="Phang et al.: English Intermediate-Task Training Improves Zero-Shot Cross-Lingual Transfer Too, "
+    "AACL 2020",
+    home_page="https://arxiv.org/abs/2005.13013",
+)
+
 # XQuAD (and LAReQA) are translations of SQuAD v1.1's dev set and recur in v2.0's: choosing a checkpoint on SQuAD dev
 # would leak, so held-out training articles choose.
 SQUAD_V1 = Task(
@@ -89,4 +133,4 @@ SQUAD_V2 = Task(
     home_page="https://rajpurkar.github.io/SQuAD-explorer/",
 )
 
-INTERMEDIATE: tuple[Task, ...] = (SNLI, MNLI, SQUAD_V1, SQUAD_V2)
+INTERMEDIATE: tuple[Task, ...] = (SNLI, MNLI, ANLI, ANLI_PLUS, SQUAD_V1, SQUAD_V2)

@@ -14,9 +14,11 @@ from stilts.tasks.base import Task
 _JIANT: dict[str, Any] = {"learning_rate": 1e-5, "warmup": 0.1, "weight_decay": 0.01, "select": "best"}
 _JIANT_FORMAT: dict[str, dict[str, Any]] = {
     "pair": {"batch_size": 32, "max_length": 256},
+    "choice": {"batch_size": 32, "max_length": 256},  # a sequence for each choice (unverified)
     "tagging": {"batch_size": 32, "max_length": 256},
     "span": {"batch_size": 16, "max_length": 384},
     "retrieval": {"batch_size": 32, "max_length": 512},  # nothing is trained: batch size and rate are not used
+    "mlm": {"batch_size": 32, "max_length": 256},  # (unverified); the rate is the recipe's mlm.learning_rate
 }
 _JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10}
 _JIANT_EPOCHS_OTHERWISE = 2.0  # intermediate tasks (unverified)
@@ -24,10 +26,14 @@ _JIANT_EPOCHS_OTHERWISE = 2.0  # intermediate tasks (unverified)
 _XTREME_FORMAT: dict[str, dict[str, Any]] = {
     # warm-up and weight decay of pair and tagging: none (unverified)
     "pair": {"learning_rate": 3e-5, "epochs": 5.0, "max_length": 128, "warmup": 0.0, "weight_decay": 0.0},
+    # xcopa: 5 epochs on socialiqa and 5 on copa, without warm-up and weight decay (scripts/train_xcopa.sh)
+    "choice": {"learning_rate": 3e-5, "epochs": 5.0, "max_length": 128, "warmup": 0.0, "weight_decay": 0.0},
     "tagging": {"learning_rate": 2e-5, "epochs": 10.0, "max_length": 128, "warmup": 0.0, "weight_decay": 0.0},
     "span": {"learning_rate": 3e-5, "epochs": 3.0, "max_length": 384, "warmup": 500.0, "weight_decay": 1e-4},
     # nothing is trained; max_length 512 is jiant's (unverified)
     "retrieval": {"learning_rate": 2e-5, "epochs": 1.0, "max_length": 512, "warmup": 0.0, "weight_decay": 0.0},
+    # XTREME has no such task; the rate is the recipe's mlm.learning_rate (unverified)
+    "mlm": {"learning_rate": 2e-5, "epochs": 2.0, "max_length": 256, "warmup": 0.0, "weight_decay": 0.0},
 }
 _XTREME_TASK: dict[str, dict[str, Any]] = {"pawsx": {"learning_rate": 2e-5}}
 
@@ -44,7 +50,7 @@ def preset_values(preset: str, task: Task) -> dict[str, Any]:
         epochs = float(_JIANT_EPOCHS.get(task.name, _JIANT_EPOCHS_OTHERWISE))
         return {**_JIANT, **_JIANT_FORMAT[task.format], "epochs": epochs}
     if preset == "xtreme":
-        # Pair tasks: best on English dev; span: the last checkpoint; udpos: best on English dev (unverified).
+        # Pair tasks: best on English dev; span, xcopa: the last checkpoint; udpos: best on English dev (unverified).
         return {
             "batch_size": 32,
             "select": task.select,

@@ -10,6 +10,7 @@ from typing import Any
 
 from stilts.distributed import World
 from stilts.errors import InputError
+from stilts.training.averaging import FOLDER as AVERAGE
 
 STATE_FILE, ENGINE_TAG = "state.json", "engine"
 
@@ -24,6 +25,7 @@ class TrainingState:
         settings_hash: the run's, so that a changed study does not resume from it.
         best_score, best_step: of the best validation so far, in points.
         bad_validations: validations since then.
+        micro_batch_tokens: the budget the run was started with, so that what a GPU probe finds later changes nothing.
     """
 
     step: int
@@ -32,6 +34,7 @@ class TrainingState:
     best_score: float | None = None
     best_step: int = 0
     bad_validations: int = 0
+    micro_batch_tokens: int | None = None
 
 
 def save(engine: Any, folder: Path, state: TrainingState, world: World) -> None:
@@ -94,7 +97,7 @@ def resume(engine: Any, folder: Path, settings_hash: str, world: World) -> Train
 
 def remove_all(folder: Path) -> None:
     """Remove the resumable checkpoints of a finished run."""
-    for path in folder.glob("*step-*"):
+    for path in [*folder.glob("*step-*"), folder / AVERAGE]:
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +32,37 @@ Encoder after {phase} training on {tasks} ({steps} optimizer steps), recipe `{re
 
 
 def export_model(
-    model: MultiTaskModel, folder: Path, facts: dict[str, Any], tokenizer: PreTrainedTokenizerBase, world: World
+    model: MultiTaskModel,
+    folder: Path,
+    facts: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    world: World,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Write fp32 master weights, configuration, tokenizer, heads, model card and `stilts.json` to `folder`.
 
-    A collective. The folder appears by one rename when it is whole.
+    A collective. The folder appears by one rename when it is whole. `weights` (rank 0) are written instead of the
+    model's own, named as in it.
     """
-    encoder = full_weights(model.encoder, keep=world.main)
-    heads = full_weights(model.heads, keep=world.main)
+    if weights is None:
+        encoder = full_weights(model.encoder, keep=world.main)
+        heads = full_weights(model.heads, keep=world.main)
+    else:
+        encoder, heads = _part(weights, "encoder."), _part(weights, "heads.")
     if world.main:
         temporary = folder.with_name(f".{folder.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         config = copy.deepcopy(model.encoder.config)
         config.dtype = torch.float32
+        config._attn_implementation = None  # ours is for packed streams; a reader chooses their own
         config.architectures = [type(model.encoder).__name__]
         config.save_pretrained(temporary)
         save_file(encoder, str(temporary / "model.safetensors"), metadata={"format": "pt"})
         save_file({k: v.contiguous() for k, v in heads.items()}, str(temporary / HEADS_FILE))
         tokenizer.save_pretrained(temporary)
-        (temporary / "README.md").write_text(CARD.format(**facts), encoding="utf-8")
+        notes = "".join(f"\nTransductive: {note}.\n" for note in facts.get("transductive", []))
+        (temporary / "README.md").write_text(CARD.format(**facts) + notes, encoding="utf-8")
         written = {**facts, "encoder_sha256": digest(encoder), "heads": sorted(model.heads)}
         (temporary / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -76,6 +88,10 @@ def verify_loaded(model: MultiTaskModel, folder: Path, expected_run: str, world:
         problem = world.from_main(problem)
     if problem:
         raise StiltsError(f"the start model is wrong: {problem}")
+
+
+def _part(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def _wrong_export(model: MultiTaskModel, folder: Path, expected_run: str) -> str | None:

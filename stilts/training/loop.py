@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from stilts.config import Training
-from stilts.data.batches import Batch, TrainingRows, micro_batches, share, to_device
+from stilts.data.balance import share
+from stilts.data.batches import TrainingRows, micro_batches
 from stilts.data.mixture import Mixture
 from stilts.distributed import World
 from stilts.errors import StiltsError
+from stilts.files import write_text
 from stilts.formats.base import Format
+from stilts.formats.batch import Batch
 from stilts.training import checkpoint
+from stilts.training.averaging import averaged_steps
 from stilts.training.checkpoint import TrainingState
-from stilts.training.engine import micro_batch_size, set_learning_rate
+from stilts.training.engine import set_learning_rate
 from stilts.training.monitor import Board, Progress, Rate, memory
 from stilts.training.schedule import learning_rate
 
@@ -30,12 +36,23 @@ HEARTBEAT = 10.0  # seconds between status.json updates, at least
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one optimizer step did: mean loss over the global batch, real tokens, gradient norm before clipping."""
+    """What one optimizer step did.
+
+    Attributes:
+        task: the step's task.
+        loss: mean over the units of the global batch.
+        tokens: tokens of the global batch, over all ranks.
+        grad_norm: of the whole gradient before clipping, or None where DeepSpeed keeps no record.
+        micro_batches: forward passes of each rank.
+        imbalance: tokens of the fullest rank over the mean, less 1.
+    """
 
     task: str
     loss: float
     tokens: int
     grad_norm: float | None
+    micro_batches: int
+    imbalance: float
 
 
 class Trainer:
@@ -47,7 +64,9 @@ class Trainer:
         rows: training rows by task; `mixture` names one of them at every step.
         steps: optimizer steps of the whole run.
         seed: the run's seed.
-        pad_token: the tokenizer's padding id.
+        budget: tokens of a micro-batch.
+        bad_batch: file that names the rows of a step whose loss is not finite.
+        rate_of: task -> factor of the schedule's learning rate in its steps; 1 for tasks that are not named.
     """
 
     def __init__(
@@ -58,50 +77,78 @@ class Trainer:
         mixture: Mixture,
         steps: int,
         seed: int,
-        pad_token: int,
+        budget: int,
         world: World,
+        bad_batch: Path | None = None,
+        rate_of: Mapping[str, float] | None = None,
     ) -> None:
         self.engine, self.training, self.rows, self.mixture = engine, training, rows, mixture
-        self.steps, self.seed, self.pad_token, self.world = steps, seed, pad_token, world
+        self.steps, self.seed, self.world, self.bad_batch = steps, seed, world, bad_batch
+        self.rate_of = dict(rate_of or {})
         self.formats: dict[str, Format] = engine.module.formats
-        self._micro = micro_batch_size(training, world.size)
+        self.cost = engine.module.cost(budget)
 
     def step(self, number: int) -> StepResult:
-        """Optimizer step `number` (from 0) on exactly the configured global batch of one task."""
+        """Optimizer step `number` (from 0) on exactly the configured global batch of one task.
+
+        Raises StiltsError before anything is updated where ranks disagree or the loss is not finite.
+        """
         task, occurrence = self.mixture.at(number)
-        rows, form = self.rows[task], self.formats[task]
-        numbers = rows.batch(occurrence)
-        slots = share(numbers, rows.lengths[numbers], self.world.rank, self.world.size, self._micro)
-        batches = list(micro_batches(rows, slots, form, self.pad_token))
-        units = self._agree(number, task, numbers.tobytes(), sum(_units(form, batch) for batch in batches))
-        set_learning_rate(self.engine, learning_rate(self.training, number, self.steps))
-        # DeepSpeed averages over ranks and micro-batches; the loss is a sum over the global batch divided once
-        undo = self.world.size * len(batches)
+        numbers = self.rows[task].batch(occurrence)
+        shares = share(self.rows[task].lengths[numbers], self.world.size, self.cost)
+        batches = micro_batches(self.rows[task], occurrence, shares[self.world.rank], self.formats[task])
+        units = self._agree(number, task, numbers, batches)
+        set_learning_rate(self.engine, self.rate(number, task))
+        total = self._accumulate(number, task, batches, units)
+        tokens = sum(batch.tokens for batch in batches if float(batch.weight[0]))
+        done = self.world.all_gather([float(total), tokens])
+        loss, every = float(done[:, 0].sum()), int(done[:, 1].sum())
+        if not math.isfinite(loss):
+            raise self._not_finite(number, task, numbers, loss)
+        self.engine.step()
+        fullest = float(done[:, 1].max()) * self.world.size / max(every, 1) - 1
+        return StepResult(task, loss, every, self._grad_norm(), len(batches), fullest)
+
+    def rate(self, number: int, task: str) -> float:
+        """The learning rate of step `number`, which trains on `task`."""
+        return learning_rate(self.training, number, self.steps) * self.rate_of.get(task, 1.0)
+
+    def _accumulate(self, number: int, task: str, batches: list[Batch], units: float) -> torch.Tensor:
+        """Forward and backward of this rank's micro-batches; returns its part of the loss."""
         total = torch.zeros((), device=self.world.device)
         self.engine.train()
         for index, batch in enumerate(batches):
+            # the count changes from step to step, so DeepSpeed is told rather than left to count
+            self.engine.set_gradient_accumulation_boundary(index == len(batches) - 1)
             torch.manual_seed(_mix(self.seed, number, self.world.rank, index))
-            loss = self.engine(to_device(batch, self.world.device), head=task, normaliser=units)
+            loss = self.engine(batch.to(self.world.device), head=task, normaliser=units)
             total += loss.detach()
-            self.engine.backward(loss * undo)
-            self.engine.step()
-        tokens = sum(int((b["attention_mask"].sum(1) * (b["weight"] > 0)).sum()) for b in batches)
-        done = self.world.all_gather([float(total), tokens]).sum(0)
-        if not math.isfinite(float(done[0])):
-            raise StiltsError(f"the loss of step {number} (task {task}) is {float(done[0])}: lower the learning rate")
-        return StepResult(task, float(done[0]), int(done[1]), self._grad_norm())
+            # DeepSpeed averages over ranks; the loss is a sum over the global batch divided once
+            self.engine.backward(loss * self.world.size)
+        return total
 
-    def _grad_norm(self) -> float | None:
-        norm = self.engine.get_global_grad_norm()  # None without ZeRO in fp32: DeepSpeed clips there without a record
-        return None if norm is None else float(norm)
-
-    def _agree(self, number: int, task: str, rows: bytes, units: float) -> float:
-        """Units of the global batch; StiltsError if ranks would train on different tasks or rows."""
-        mark = zlib.crc32(f"{number} {task} ".encode() + rows)
+    def _agree(self, number: int, task: str, numbers: np.ndarray, batches: list[Batch]) -> float:
+        """Units of the global batch; StiltsError if ranks would train on different tasks, rows or micro-batches."""
+        form = self.formats[task]
+        units = sum(float((form.units(batch) * batch.weight).sum()) for batch in batches)
+        mark = zlib.crc32(f"{number} {task} {len(batches)} ".encode() + numbers.tobytes())
         seen = self.world.all_gather([mark, units])
         if (seen[:, 0] != mark).any():
             raise StiltsError(f"ranks disagree about step {number}: they read different features; run prepare again")
         return float(seen[:, 1].sum())
+
+    def _not_finite(self, number: int, task: str, numbers: np.ndarray, loss: float) -> StiltsError:
+        if self.bad_batch is not None and self.world.main:
+            ids = self.rows[task].example_ids(numbers)
+            write_text(self.bad_batch, json.dumps({"step": number, "task": task, "examples": ids}, indent=1))
+        return StiltsError(
+            f"the loss of step {number} (task {task}) is {loss}; nothing was updated, the batch is named in "
+            f"{self.bad_batch}: lower the learning rate, or use bf16 or fp32"
+        )
+
+    def _grad_norm(self) -> float | None:
+        norm = self.engine.get_global_grad_norm()  # None without ZeRO in fp32: DeepSpeed clips there without a record
+        return None if norm is None else float(norm)
 
 
 @dataclass
@@ -111,6 +158,7 @@ class Loop:
     Attributes:
         validate: returns the selection score in points on every rank, or None where nothing is chosen.
         keep_best: exports the model after `state.step` steps as the best so far.
+        keep_for_average: keeps the weights after a step that the exported mean is made of.
         heartbeat: writes status.json on rank 0.
     """
 
@@ -120,6 +168,7 @@ class Loop:
     board: Board
     validate: Callable[[int], float] | None
     keep_best: Callable[[int], None]
+    keep_for_average: Callable[[int], None]
     heartbeat: Callable[[int, float, float], None]
 
     def run(self, state: TrainingState) -> TrainingState:
@@ -127,6 +176,7 @@ class Loop:
         trainer, training, steps = self.trainer, self.trainer.training, self.trainer.steps
         rate, last_beat, loss_sum, since = Rate(), 0.0, 0.0, 0
         progress = Progress("training", steps, trainer.world.main)
+        averaged = averaged_steps(training, steps)
         for number in range(state.step, steps):
             result = trainer.step(number)
             state = replace(state, step=number + 1)
@@ -142,6 +192,8 @@ class Loop:
                 if training.patience and state.bad_validations >= training.patience:
                     self.log.info("step %d: no better validation for %d times: stop", state.step, training.patience)
                     break
+            if state.step in averaged:
+                self.keep_for_average(state.step)
             if training.save_every and state.step % training.save_every == 0 and state.step < steps:
                 checkpoint.save(trainer.engine, self.checkpoints, state, trainer.world)
         progress.close()
@@ -157,7 +209,7 @@ class Loop:
 
     def _report(self, step: int, result: StepResult, loss: float, speed: tuple[float, float]) -> None:
         training, steps, world = self.trainer.training, self.trainer.steps, self.trainer.world
-        rate = learning_rate(training, step - 1, steps)
+        rate = self.trainer.rate(step - 1, result.task)
         tokens, rows = speed
         left = (steps - step) * (training.batch_size or 0) / max(rows, 1e-9)
         self.log.info(
@@ -174,15 +226,12 @@ class Loop:
         if result.grad_norm is not None:
             values["train/grad_norm"] = result.grad_norm
         values |= {"perf/tokens_per_second": tokens, "perf/examples_per_second": rows, **memory(world.device)}
+        values |= {"perf/micro_batches": result.micro_batches, "perf/imbalance": result.imbalance}
         values["health/finite"] = 1.0
         if hasattr(self.trainer.engine, "skipped_steps"):
             values["health/skipped_steps"] = float(self.trainer.engine.skipped_steps)
         self.board.scalars(step, values)
         self.heartbeat(step, loss, tokens)
-
-
-def _units(form: Format, batch: Batch) -> float:
-    return float((form.units(batch) * batch["weight"]).sum())
 
 
 def _mix(*numbers: int) -> int:

@@ -16,9 +16,9 @@ import torch
 
 from stilts import __version__, distributed
 from stilts.config import RetrievalSettings, RunSettings, SetRef
-from stilts.data.batches import TrainingRows
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.store import PreparedSet
+from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
 from stilts.errors import StiltsError
@@ -29,12 +29,13 @@ from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights, set_weights
 from stilts.status import Status, read_status, recorded_status, this_rank, write_status
 from stilts.tasks import get_task
-from stilts.training import checkpoint
+from stilts.training import averaging, checkpoint
 from stilts.training import engine as engines
+from stilts.training.budget import micro_batch_tokens
 from stilts.training.export import export_model, verify_loaded
 from stilts.training.loop import Loop, Trainer
 from stilts.training.monitor import Board, open_log
-from stilts.training.schedule import learning_rate, total_steps, warmup_steps
+from stilts.training.schedule import labelled, learning_rate, rate_factors, total_steps, warmup_steps
 
 FIRST_WORD = 2.0  # seconds that the other ranks leave rank 0 to say why a run failed
 
@@ -74,22 +75,36 @@ class Run:
 
         start = self._start()
         self.tokenizer = AutoTokenizer.from_pretrained(start, revision=self.settings.model.revision)
-        self.config = engines.fill_auto(
-            read_deepspeed_config(self.settings.deepspeed), self.settings.training, self.world
-        )
+        self.configure()
         self.log.info(
-            "%s: %d ranks on %s, ZeRO-%d, %s",
+            "%s: %d ranks on %s, ZeRO-%d, %s, gradients summed in %s",
             self.settings.run,
             self.world.size,
             self.world.device.type,
             zero_stage(self.config),
             self.settings.training.precision,
+            engines.accumulates_in(self.config, self.settings.training),
         )
         if self.settings.trains_on and not self.world.from_main(self._trained()):
             model, step = self._train(start)
         else:
             model, step = self._load(start)
         self._score(model, step)
+
+    def configure(self) -> None:
+        """Settle the DeepSpeed configuration, and deterministic kernels where they are asked for."""
+        training = self.settings.training
+        if training.deterministic:
+            engines.use_deterministic_kernels()
+        self.config = engines.fill_auto(
+            read_deepspeed_config(self.settings.deepspeed), training, self.world, self.folder.resolve()
+        )
+
+    def fresh_trainer(self) -> Trainer:
+        """The run's trainer before its first step; nothing is resumed, exported or scored. A collective."""
+        self.configure()
+        model = self._build(self._start(), self.settings.trains_on, None)
+        return self._trainer(engines.build_engine(model, self.config, self.settings.training, self.world))
 
     def failed(self, error: BaseException) -> None:
         """Record why the run ended; any rank may be the first to know."""
@@ -146,12 +161,16 @@ class Run:
         if settings.init_run:
             verify_loaded(model, Path(start), settings.init_run, self.world)
             self.log.info("starts from %s: every encoder weight verified", start)
+        for note in self._transductive():
+            self.log.warning("transductive: %s", note)
         start_weights = full_weights(model.encoder, keep=self.world.main)
         self.start_sha256 = digest(start_weights) if self.world.main else ""
         del start_weights
-        trainer = self._trainer(engines.build_engine(model, self.config, training, self.world))
+        engine = engines.build_engine(model, self.config, training, self.world)
         checkpoints = self.folder / "checkpoints"
-        state = checkpoint.resume(trainer.engine, checkpoints, settings.settings_hash, self.world)
+        state = checkpoint.resume(engine, checkpoints, settings.settings_hash, self.world)
+        trainer = self._trainer(engine, state.micro_batch_tokens)
+        state = replace(state, micro_batch_tokens=trainer.cost.budget)
         if state.step:
             self._update(restarts=self.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
@@ -166,35 +185,44 @@ class Run:
             self.board,
             validate=(lambda step: self._validate(scorer, step)) if best else None,
             keep_best=lambda step: self._export(trainer.engine.module, checkpoints / "best", step),
+            keep_for_average=lambda step: averaging.keep_for_average(
+                trainer.engine.module, checkpoints, step, self.world
+            ),
             heartbeat=lambda step, loss, speed: self._update(step=step, loss=loss, tokens_per_second=speed),
         )
         state = loop.run(state)
         self._update(step=state.step)
-        step = self._finish(trainer.engine.module, checkpoints, state.step, bool(best))
+        step = self._finish(trainer, checkpoints, state.step, bool(best))
         return trainer.engine.module, step
 
-    def _trainer(self, engine: Any) -> Trainer:
+    def _trainer(self, engine: Any, budget: int | None = None) -> Trainer:
+        """What runs the steps; `budget` is the tokens a micro-batch had before a resume."""
         settings, training = self.settings, self.settings.training
         assert training.batch_size is not None
         rows = {}
         for task in settings.trains_on:
             sets = [PreparedSet(self.features / ref.folder) for ref in settings.train_sets if ref.task == task]
-            rows[task] = TrainingRows(task, sets, training.batch_size, settings.seed)
+            rows[task] = training_rows(task, sets, training.batch_size, settings.seed, settings.mlm)
         sizes = {task: len(r) for task, r in rows.items()}
-        shares = task_shares(settings.sampling, sizes)
-        steps = total_steps(training, settings.budget, sum(sizes.values()))
+        shares = task_shares(settings.sampling, sizes, settings.mlm)
+        epoch = sum(labelled(sizes).values())
+        steps = total_steps(training, settings.budget, epoch)
         for task, size in sizes.items():
             self.log.info("%s: %d rows, %.1f %% of the steps", task, size, 100 * shares[task])
         self.log.info(
             "%d steps of %d rows = %.2f epochs; warm-up %d steps to %.2e, then linear to 0",
             steps,
             training.batch_size,
-            steps * training.batch_size / sum(sizes.values()),
+            steps * training.batch_size / epoch,
             warmup_steps(training, steps),
             learning_rate(training, warmup_steps(training, steps), steps),
         )
-        mixture = Mixture(shares, steps, settings.seed)
-        return Trainer(engine, training, rows, mixture, steps, settings.seed, self._pad(), self.world)
+        if budget is None or training.micro_batch_tokens is not None:
+            budget = micro_batch_tokens(training, engine, rows, self.world)
+        self.log.info("micro-batches of at most %d tokens", budget)
+        mixture, bad_batch = Mixture(shares, steps, settings.seed), self.folder / "bad_batch.json"
+        own = rate_factors(training, settings.mlm)
+        return Trainer(engine, training, rows, mixture, steps, settings.seed, budget, self.world, bad_batch, own)
 
     def _validate(self, scorer: Scorer, step: int) -> float:
         """The mean task score over the selection sets, in points, the same on every rank."""
@@ -211,9 +239,16 @@ class Run:
         self.log.info("step %d: selection score %.3f", step, score)
         return score
 
-    def _finish(self, model: MultiTaskModel, checkpoints: Path, step: int, best: bool) -> int:
+    def _finish(self, trainer: Trainer, checkpoints: Path, step: int, best: bool) -> int:
         """Put the chosen model into `model/` and into memory; returns the step it was trained for."""
-        if not best:
+        model: MultiTaskModel = trainer.engine.module
+        averaged = averaging.averaged_steps(trainer.training, step)
+        if averaged:
+            weights = averaging.mean_weights(checkpoints, averaged)
+            self._export(model, self.model_folder, step, weights)
+            set_weights(model, weights)
+            self.log.info("the mean of the models of steps %s", ", ".join(map(str, averaged)))
+        elif not best:
             self._export(model, self.model_folder, step)
         else:
             if self.world.main:
@@ -227,7 +262,9 @@ class Run:
         self.log.info("the model of step %d is in %s", step, self.model_folder)
         return step
 
-    def _export(self, model: MultiTaskModel, folder: Path, step: int) -> None:
+    def _export(
+        self, model: MultiTaskModel, folder: Path, step: int, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
         settings = self.settings
         facts = {
             "study": settings.study,
@@ -240,8 +277,16 @@ class Run:
             "settings_hash": settings.settings_hash,
             "start_sha256": self.start_sha256,
             "version": __version__,
+            "transductive": self._transductive(),
         }
-        export_model(model, folder, facts, self.tokenizer, self.world)
+        export_model(model, folder, facts, self.tokenizer, self.world, weights)
+
+    def _transductive(self) -> list[str]:
+        """Where raw text of this run comes from evaluation sets, or that of the run it starts from; a line each."""
+        start = read_facts(Path(self._start())).get("transductive", []) if self.settings.init_run else []
+        sets = [PreparedSet(self.features / ref.folder) for ref in self.settings.train_sets]
+        notes = [note for prepared in sets for note in prepared.manifest.get("transductive", [])]
+        return list(dict.fromkeys([*start, *notes]))
 
     # ---- scores
 
@@ -298,14 +343,11 @@ class Run:
         self.log.info("done: %d scores", len(scores.rows))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
-        predictor = Predictor(model, self._pad(), self.world)
+        predictor = Predictor(model, self.world)
         return Scorer(predictor, self.settings.trains_on, int(model.encoder.config.num_hidden_layers))
 
     def _retrieval(self, task: str) -> RetrievalSettings:
         return self.settings.retrieval.get(task, RetrievalSettings())
-
-    def _pad(self) -> int:
-        return int(self.tokenizer.pad_token_id)
 
     # ---- status
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TypeVar
 
-from stilts.config import Budget, Training
+from stilts.config import Budget, Mlm, Training
 from stilts.errors import InputError
+from stilts.tasks.text import MLM
+
+T = TypeVar("T")
+
+
+def labelled(tasks: Mapping[str, T]) -> dict[str, T]:
+    """The tasks whose rows make an epoch: those with labels; raw text only where there is nothing else.
+
+    So a recipe has as many steps with masked LM as without it.
+    """
+    return {name: value for name, value in tasks.items() if name != MLM.name} or dict(tasks)
 
 
 def total_steps(training: Training, budget: Budget, rows: int) -> int:
@@ -27,6 +40,13 @@ def warmup_steps(training: Training, steps: int) -> int:
     """Warm-up in steps: a share of the run below 1, a number of steps from 1 on."""
     warmup = training.warmup or 0.0
     return round(warmup * steps) if warmup < 1 else int(warmup)
+
+
+def rate_factors(training: Training, mlm: Mlm | None) -> dict[str, float]:
+    """Task -> factor of the schedule's rate in its steps: masked LM has a peak rate of its own, the shape is shared."""
+    if mlm is None or not training.learning_rate:
+        return {}
+    return {MLM.name: mlm.learning_rate / training.learning_rate}
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

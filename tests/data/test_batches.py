@@ -11,22 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stilts.config import Sampling
-from stilts.data.batches import TrainingRows, accumulation_steps, collate, micro_batches, share
+from stilts.data.balance import Cost, share
+from stilts.data.batches import TrainingRows, micro_batches
 from stilts.data.mixture import Mixture, task_shares
+from stilts.formats.batch import Packing
 from stilts.formats.tagging import TaggingFormat
 
 
 class FakeSet:
-    """A prepared set in memory: row i holds i + 1 tokens, all of them i."""
+    """A prepared set in memory: row i holds i + 1 tokens, all of them i, one word of tag i."""
 
     manifest: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, count: int, first: int = 0) -> None:
-        self.rows = [{"input_ids": [first + i] * (i + 1), "labels": [0] * (i + 1), "example": i} for i in range(count)]
+        self.rows = [
+            {"input_ids": [first + i] * (i + 1), "labels": [i] + [-100] * i, "word": [0] + [-1] * i, "example": i}
+            for i in range(count)
+        ]
         self.lengths = np.arange(1, count + 1, dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def read(self, numbers: list[int]) -> list[dict[str, Any]]:
+        return [self.rows[number] for number in numbers]
 
 
 def rows_of(*sets: FakeSet, batch_size: int = 4, seed: int = 1) -> TrainingRows:
@@ -44,30 +52,54 @@ def test_an_epoch_visits_every_row_once_and_batches_run_on_into_the_next() -> No
 
 def test_sets_of_several_languages_are_one_task() -> None:
     rows = rows_of(FakeSet(3), FakeSet(2, first=100))
-    assert [rows[i]["input_ids"][0] for i in range(5)] == [0, 1, 2, 100, 101]
+    assert [row["input_ids"][0] for row in rows.read([4, 0, 3, 1])] == [101, 0, 100, 1]
 
 
-@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 7))
-def test_ranks_share_a_batch_without_loss_and_run_the_same_number_of_micro_batches(
-    batch: int, ranks: int, micro: int
-) -> None:
-    numbers, lengths = np.arange(batch) + 5, np.random.default_rng(0).integers(1, 50, batch)
-    parts = [share(numbers, lengths, rank, ranks, micro) for rank in range(ranks)]
-    assert {part.shape for part in parts} == {(accumulation_steps(batch, micro, ranks), micro)}
-    together = np.concatenate([part.ravel() for part in parts])
-    assert sorted(together[together >= 0]) == sorted(numbers)
+LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=60)
 
 
-def test_padding_and_empty_slots() -> None:
-    rows = rows_of(FakeSet(3))
-    batches = list(micro_batches(rows, np.array([[2, 1], [0, -1]]), TaggingFormat(), pad_token=9))
-    assert [batch["weight"].tolist() for batch in batches] == [[1, 1], [1, 0]]
-    first = batches[0]
-    assert first["input_ids"].shape == (2, 8), "padded to a multiple of 8"
-    assert first["input_ids"][1].tolist() == [1, 1, 9, 9, 9, 9, 9, 9]
-    assert first["attention_mask"].sum(1).tolist() == [3, 2]
-    assert first["labels"][1].tolist() == [0, 0, *[-100] * 6]
-    assert collate([rows[0]], TaggingFormat(), 9)["weight"].dtype == torch.float32
+@given(LENGTHS, st.integers(1, 5), st.integers(20, 2000), st.booleans())
+def test_ranks_share_a_batch_without_loss_and_run_the_same_number_of_micro_batches(lengths, ranks, budget, padded):
+    cost, sizes = Cost(64, budget, padded), np.asarray(lengths)
+    parts = share(sizes, ranks, cost)
+    assert len(parts) == ranks
+    assert len({len(part) for part in parts}) == 1, "the same number on every rank"
+    assert sorted(i for part in parts for piece in part for i in piece) == list(range(len(lengths)))
+    for piece in (piece for part in parts for piece in part):
+        computed = len(piece) * max(sizes[piece], default=0) if padded else sizes[piece].sum()
+        assert computed <= budget or len(piece) == 1
+
+
+@given(LENGTHS, st.integers(2, 4))
+def test_no_rank_has_more_than_a_row_more_than_another(lengths, ranks) -> None:
+    cost, sizes = Cost(64, 10**9), np.asarray(lengths)
+    loads = [float(sum(cost.of(sizes[piece]).sum() for piece in part)) for part in share(sizes, ranks, cost)]
+    assert max(loads) - min(loads) <= float(cost.of(sizes).max()) + 1e-6
+
+
+def test_cost_counts_attention() -> None:
+    cost = Cost(1024, 1)
+    assert cost.of(np.array([512]))[0] == pytest.approx(512 * (1 + 512 / 6144))
+
+
+def test_a_micro_batch_is_one_stream() -> None:
+    rows = rows_of(FakeSet(3), batch_size=3)
+    order = rows.batch(0).tolist()
+    first, second = micro_batches(rows, 0, [[order.index(2), order.index(0)], []], TaggingFormat())
+    assert first.inputs["input_ids"].tolist() == [2, 2, 2, 0]
+    assert first.inputs["places"].tolist() == [0, 1, 2, 0]
+    assert (first.packing.lengths, first.packing.offsets.tolist()) == ((3, 1), [0, 3, 4])
+    assert first.outputs.tolist() == [0, 3], "of each row, the places where a word starts"
+    assert (first.output_rows.tolist(), first.columns["labels"].tolist()) == ([0, 1], [2, 0])
+    assert first.weight.tolist() == [1.0, 1.0]
+    assert (second.inputs["input_ids"].tolist(), second.weight.tolist()) == ([0], [0.0]), "a rank without rows"
+    assert first.sum_by_row(torch.tensor([3, 5])).tolist() == [3.0, 5.0]
+
+
+def test_padding_for_models_that_need_it() -> None:
+    index, mask = Packing.of([3, 1]).padded()
+    assert index.tolist() == [[0, 1, 2], [3, 0, 0]]
+    assert mask.tolist() == [[True] * 3, [True, False, False]]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from stilts.data.sources import read_examples
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks import get_task
-from stilts.tasks.examples import Example, PairExample, SpanExample, TaggingExample
+from stilts.tasks.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
 
 CONTEXT = "The quick brown fox jumps over the lazy dog every single day."
 QUESTION = "Which animal does the fox jump over every single day?"
@@ -77,6 +77,22 @@ def test_pairs_in_either_order_and_sentences() -> None:
     assert counts("udpos", sentence, "udpos", TaggingExample("7", tuple(CONTEXT.lower().split()), tags)) == {
         "sentences": 1
     }
+
+
+def test_first_texts_of_multiple_choice_with_an_equal_choice() -> None:
+    ours = ChoiceExample("1", "The man fell. What was the cause?", ("He slipped.", "He slept."), 0)
+    moved = ChoiceExample("2", "the man FELL. What was the cause?", ("She sat.", "he slipped"), 1)
+    assert counts("socialiqa", ours, "xcopa", moved) == {"questions": 1}
+    assert counts("socialiqa", ours, "xcopa", ChoiceExample("1", ours.text, ("She sat.", "She ran."), 0)) == {}
+    assert counts("socialiqa", ours, "xcopa", ChoiceExample("1", "Another text", ours.choices, 0)) == {}
+    short = ChoiceExample("1", "What sleeps?", ("a cat", "a stone"), 0)
+    assert counts("commonsenseqa", short, "xcopa", short) == {}
+    unlabelled = ChoiceExample("9", ours.text, ours.choices, None)
+    assert counts("copa", ours, "xcopa", unlabelled) == {"questions": 1}
+    chinese = ChoiceExample("1", "该物品用气泡包装纸包着。 What was the cause?", ("它很易碎。", "它很小。"), 0)
+    assert counts("copa", chinese, "xcopa", chinese) == {"questions": 1}
+    asked = span("2", "Some other context, which is quite long enough to be counted here.", QUESTION, "Dog")
+    assert counts("commonsenseqa", ChoiceExample("1", QUESTION, ("dog", "cat"), 1), "mlqa", asked) == {"questions": 1}
 
 
 def test_contexts_in_scripts_without_spaces() -> None:
@@ -174,6 +190,17 @@ def test_official_data_that_do_not_overlap(real_data: Path) -> None:
           [f"xnli/dev/{code}" for code in get_task("xnli").languages], MNLI)  # fmt: skip
     check(real_data, ["udpos/train/en"], [f"udpos/dev/{code}" for code in ("de", "en", "es", "fi", "ta", "tr", "zh")])
     check(real_data, ["udpos/train/en"], [f"udpos/test/{code}" for code in UD_TEST])
+
+
+def test_multiple_choice_data_do_not_overlap_xcopa(real_data: Path) -> None:
+    xcopa = [f"xcopa/{split}/{code}" for split in ("dev", "test") for code in get_task("xcopa").languages]
+    check(real_data, ["socialiqa/train/en", "commonsenseqa/train/en", "cosmosqa/train/en", "hellaswag/train/en"], xcopa,
+          {"socialiqa": {"train": {"en": "socialiqa/socialIQa_v1.4_dev.jsonl"}},
+           "cosmosqa": {"train": {"en": "cosmosqa/valid.csv"}},
+           "hellaswag": {"train": {"en": "hellaswag/hellaswag_val.jsonl"}}})  # fmt: skip
+    with pytest.raises(InputError, match="copa/train/en and xcopa/dev/it share 60 questions"):
+        check(real_data, ["copa/train/en"], ["xcopa/dev/it"],
+              {"copa": {"train": {"en": "xcopa/data/it/val.it.jsonl"}}})  # fmt: skip
 
 
 def test_repeats_within_an_official_data_set_are_logged(real_data: Path, caplog: pytest.LogCaptureFixture) -> None:

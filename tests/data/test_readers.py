@@ -72,6 +72,17 @@ def test_snli_json_lines(read: Read) -> None:
     assert read("snli", "\n".join(map(json.dumps, rows)), "s.jsonl") == [PairExample("x", "A", "B", "neutral")]
 
 
+def test_anli_json_lines(read: Read) -> None:
+    row = {"uid": "u1", "context": "A", "hypothesis": "B", "label": "e", "model_label": "c", "reason": ""}
+    content = "\n".join(map(json.dumps, [row, {**row, "uid": "u2", "label": -1}, {**row, "uid": "u3", "label": "c"}]))
+    assert read("anli", content, "dev.jsonl") == [
+        PairExample("u1", "A", "B", "entailment"),
+        PairExample("u3", "A", "B", "contradiction"),
+    ]
+    del row["label"]
+    assert read("anli", json.dumps(row), "dev.jsonl") == [PairExample("u1", "A", "B", None)]
+
+
 def test_official_xnli_file_holds_all_languages(read: Read) -> None:
     content = "language\tgold_label\tsentence1\tsentence2\nde\tneutral\tA\tB\nsw\tentailment\tC\tD\n"
     assert read("xnli", content, code="sw") == [PairExample("3", "C", "D", "entailment")]
@@ -111,6 +122,9 @@ def test_repeated_ids_become_unique(read: Read) -> None:
         ),
         ('{"sentence1": "a", "gold_label": "neutral"}\n', "row 1: field 'sentence2' is missing"),
         ('{"sentence1": "a", "sentence2": 3}\n', "row 1: field 'sentence2' is 3"),
+        ('{"context": "a", "label": "e"}\n', "row 1: field 'hypothesis' is missing"),
+        ('{"context": "a", "hypothesis": "b", "label": 3}\n', "row 1: field 'label' is 3; expected text in 'label'"),
+        ('{"context": "a", "hypothesis": "b", "label": "x"}\n', "row 1: unknown label 'x'"),
         ('{"sentence1": "a", "sentence2": "b"}\n[1]\n', "row 2: the row is no JSON object"),
     ],
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from stilts import distributed
 from stilts.config import load_run
-from stilts.deepspeed_config import read_deepspeed_config
-from stilts.training import engine as engines
+from stilts.data.batches import collate
+from stilts.formats.retrieval import RetrievalFormat
 from stilts.training.run import Run, execute
 
 
@@ -29,7 +31,7 @@ def losses(path: str, *overrides: str) -> dict[str, Any]:
     weights = full_weights(trainer.engine.module)
     distributed.close()
     out = {"loss": [v.loss for v in values], "norm": [v.grad_norm for v in values], "task": [v.task for v in values]}
-    out["tokens"] = [v.tokens for v in values]
+    out |= {"tokens": [v.tokens for v in values], "passes": [v.micro_batches for v in values]}
     if run.world.main:
         out["weights"] = {k: v.numpy() for k, v in weights.items()}
     return out
@@ -40,14 +42,40 @@ def _trainer(path: str, *overrides: str) -> Any:
 
     settings = load_run(path, overrides)
     os.environ.setdefault("LOCAL_RANK", "0")
-    world = distributed.setup()
-    run = Run(settings, Path(path).parent, world)
-    start = run._start()
-    run.tokenizer = AutoTokenizer.from_pretrained(start)
-    run.config = engines.fill_auto(read_deepspeed_config(settings.deepspeed), settings.training, world)
-    model = run._build(start, settings.trains_on, None)
-    torch.manual_seed(0)
-    return run, run._trainer(engines.build_engine(model, run.config, settings.training, world))
+    run = Run(settings, Path(path).parent, distributed.setup())
+    run.tokenizer = AutoTokenizer.from_pretrained(settings.model.name)
+    return run, run.fresh_trainer()
+
+
+def steps_only(path: str, *overrides: str) -> dict[str, Any]:
+    """Losses of every step and the rows each trained on."""
+    _, trainer = _trainer(path, *overrides)
+    rows = []
+    for number in range(trainer.steps):
+        task, occurrence = trainer.mixture.at(number)
+        rows.append((task, trainer.rows[task].example_ids(trainer.rows[task].batch(occurrence))))
+    results = [trainer.step(number) for number in range(trainer.steps)]
+    distributed.close()
+    return {"loss": [r.loss for r in results], "examples": rows, "passes": [r.micro_batches for r in results]}
+
+
+def poisoned(path: str) -> Any:
+    """Weights before and after a step in which rank 1's loss is not a number (rank 0's, the others None)."""
+    from stilts.errors import StiltsError
+    from stilts.model.weights import full_weights
+
+    run, trainer = _trainer(path)
+    before = full_weights(trainer.engine.module)
+    accumulate = trainer._accumulate
+    trainer._accumulate = lambda *args: accumulate(*args) * (float("nan") if trainer.world.rank else 1.0)
+    with pytest.raises(StiltsError, match="nothing was updated"):
+        trainer.step(0)
+    trainer.world.barrier()
+    named = json.loads((run.folder / "bad_batch.json").read_text())
+    assert named["examples"] == trainer.rows[named["task"]].example_ids(trainer.rows[named["task"]].batch(0))
+    after = full_weights(trainer.engine.module)
+    distributed.close()
+    return {k: v.numpy() for k, v in before.items()}, {k: v.numpy() for k, v in after.items()}
 
 
 def disagreeing(path: str) -> None:
@@ -58,39 +86,58 @@ def disagreeing(path: str) -> None:
     trainer.step(0)
 
 
-def plain_pytorch(path: str) -> dict[str, Any]:
-    """The run's steps with torch alone: the whole batch, AdamW with zero gradients for idle heads, clipping."""
-    from stilts.data.batches import collate
+def plain_pytorch(path: str, *overrides: str) -> dict[str, Any]:
+    """The run's steps with torch and transformers alone: the whole batch padded, zero gradients for idle heads."""
+    from transformers import AutoModel
+
     from stilts.training.engine import parameter_groups
     from stilts.training.schedule import learning_rate
 
-    settings = load_run(path)
-    run, trainer = _trainer(path, "deepspeed.config=zero0")  # for its data and schedule only
-    model = run._build(run._start(), settings.trains_on, None)
+    settings = load_run(path, overrides)
+    run, trainer = _trainer(path, *overrides, "deepspeed.config=zero0")  # for its data and schedule only
+    model = run._build(settings.model.name, settings.trains_on, None)
+    encoder = AutoModel.from_pretrained(
+        settings.model.name, attn_implementation="eager", add_pooling_layer=False, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    model.encoder = encoder
     training = settings.training
-    optimizer = torch.optim.AdamW(parameter_groups(model, training.weight_decay or 0.0), lr=0.0, eps=1e-8)
+    groups = parameter_groups(model, training)
+    optimizer = {
+        "adamw": lambda: torch.optim.AdamW(groups, lr=0.0, eps=1e-8),
+        "sgd": lambda: torch.optim.SGD(groups, lr=0.0),
+    }[training.optimizer]()
     out: dict[str, Any] = {"loss": [], "task": []}
     for number in range(trainer.steps):
         task, occurrence = trainer.mixture.at(number)
         rows, form = trainer.rows[task], model.formats[task]
-        batch = collate([rows[int(i)] for i in rows.batch(occurrence)], form, run._pad())
-        inputs = {k: batch[k] for k in ("input_ids", "attention_mask")}
+        batch = collate(rows.fresh(range(rows.batch_size), occurrence, form), form)
         optimizer.zero_grad(set_to_none=False)
         for parameter in model.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        logits = model.heads[task](model.encoder(**inputs).last_hidden_state)
+        logits = model.heads[task](padded_states(encoder, batch)[batch.outputs])
         loss = form.loss(logits, batch).sum() / form.units(batch).sum()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm)
+        if training.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(training, number, trainer.steps)
+            group["lr"] = learning_rate(training, number, trainer.steps) * group["rate_scale"]
         optimizer.step()
         out["loss"].append(float(loss))
         out["task"].append(task)
     out["weights"] = {name: p.detach().numpy() for name, p in model.named_parameters()}
     distributed.close()
     return out
+
+
+def padded_states(encoder: Any, batch: Any) -> torch.Tensor:
+    """Hidden states of a packed batch's tokens from an ordinary padded call of transformers' own model."""
+    sequences = batch.inputs["input_ids"].split(list(batch.packing.lengths))
+    ids = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True, padding_value=encoder.config.pad_token_id)
+    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(s) for s in sequences], batch_first=True)
+    states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    return torch.cat([row[: len(s)] for row, s in zip(states, sequences, strict=True)])
 
 
 def train_and_encode(path: str, *overrides: str) -> dict[str, Any]:
@@ -102,10 +149,10 @@ def train_and_encode(path: str, *overrides: str) -> dict[str, Any]:
     run._export(trainer.engine.module, run.model_folder, trainer.steps)
     tokens = [[0, 7, 9, 11, 2], [0, 20, 21, 22, 2]]
     trainer.engine.eval()
-    batch = {"input_ids": torch.tensor(tokens), "attention_mask": torch.ones(2, 5, dtype=torch.long)}
+    batch = collate([{"input_ids": row, "side": 0} for row in tokens], RetrievalFormat())
     layers = trainer.engine.module.encoder.config.num_hidden_layers
     with torch.no_grad():
-        states = trainer.engine.module(batch, layer=layers).float().numpy()
+        states = trainer.engine.module(batch, layer=layers).float().view(2, 5, -1).numpy()
     distributed.close()
     return {"input_ids": tokens, "states": states}
 
@@ -123,6 +170,17 @@ def cut_off(path: str, after: int) -> None:
 
     Trainer.step = step  # type: ignore[method-assign]
     run_file(path)
+
+
+def constant_rate(path: str, cut_off_after: int | None = None) -> None:
+    """A run without warm-up and decay, so that a shorter run is the beginning of a longer one."""
+    from stilts.training import loop
+
+    loop.learning_rate = lambda *_: 1e-3
+    if cut_off_after is None:
+        run_file(path)
+    else:
+        cut_off(path, cut_off_after)
 
 
 def failing_on_rank_0(path: str) -> None:

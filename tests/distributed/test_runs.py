@@ -158,6 +158,34 @@ def test_best_checkpoint_is_kept_and_scored(study: Path) -> None:
     assert (row["selection"], row["step"]) == ("best:xnli/dev/en", facts["steps"])
 
 
+@pytest.mark.parametrize("config", ["zero2", "zero3"])
+def test_the_mean_of_the_last_models_is_exported_and_scored(study: Path, config: str) -> None:
+    """Cut off and resumed in between; the mean equals that of the models that runs of these lengths end with."""
+    sets = evaluation(study, ("xnli", 9, "de"))
+    each = []
+    for steps in (4, 6, 8):
+        name = f"only{steps}"
+        path = tiny.make_run(
+            study, study / "model", name, {"mnli": 24}, training={"max_steps": steps}, deepspeed={"config": config}
+        )
+        run_ranks(cases.constant_rate, 2, study / f"logs-{name}", str(path))
+        each.append(load_file(str(study / f"runs/{name}/model/model.safetensors")))
+    training = {"max_steps": 8, "save_every": 2, "average_last": 3}
+    path = tiny.make_run(
+        study, study / "model", "run", {"mnli": 24}, training=training, evaluation_sets=sets,
+        deepspeed={"config": config},
+    )  # fmt: skip
+    with pytest.raises(RankFailed, match="cut off here"):
+        run_ranks(cases.constant_rate, 2, study / "logs1", str(path), 7)
+    run_ranks(cases.constant_rate, 2, study / "logs2", str(path))
+    found = load_file(str(study / "runs/run/model/model.safetensors"))
+    for name, value in found.items():
+        wanted = torch.stack([model[name].double() for model in each]).mean(0).float()
+        torch.testing.assert_close(value, wanted, rtol=0, atol=1e-6, msg=name)
+    assert scores(study, "run")
+    assert not list((study / "runs/run/checkpoints").iterdir())
+
+
 def test_board_and_status_say_what_happened(study: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

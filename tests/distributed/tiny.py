@@ -9,14 +9,22 @@ from typing import Any
 import torch
 import yaml
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+    XLMRobertaXLConfig,
+    XLMRobertaXLModel,
+)
 
 from stilts.config import RunSettings, SetRef, Training
 from stilts.data.store import write_set
 from stilts.formats import get_format
 from stilts.settings import plain
 from stilts.tasks import get_task
-from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample
+from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample, TextExample
 
 WORDS = [a + b for a in ("ka", "mo", "ri", "tel", "su", "pan") for b in ("ro", "lin", "ga", "tos", "e", "vud")]
 LABELS = ("entailment", "neutral", "contradiction")
@@ -46,13 +54,15 @@ def examples_of(task: str, count: int, seed: int) -> list[Example]:
         elif form == "tagging":
             tags = tuple(("NOUN", "VERB", "ADJ")[WORDS.index(w) % 3] for w in words)
             out.append(TaggingExample(f"{task}{i}", tuple(words), tags))
+        elif form == "mlm":
+            out.append(TextExample(f"{task}{i}", " ".join(words)))
         else:
             out.append(RetrievalExample(f"{task}{i}", " ".join(words), " ".join(reversed(words))))
     return out
 
 
-def make_model(folder: Path, layers: int = 2, hidden: int = 32) -> Path:
-    """A tiny random XLM-R with its own tokenizer, as a Hugging Face folder."""
+def make_model(folder: Path, layers: int = 2, hidden: int = 32, xl: bool = False, lm: bool = False) -> Path:
+    """A tiny random XLM-R (or XLM-R-XL) with its own tokenizer, as a Hugging Face folder; with `lm` its LM head too."""
     tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -72,12 +82,13 @@ def make_model(folder: Path, layers: int = 2, hidden: int = 32) -> Path:
         mask_token="<mask>",
         model_input_names=["input_ids", "attention_mask"],
     ).save_pretrained(folder)
-    config = XLMRobertaConfig(
+    kind, model = (XLMRobertaXLConfig, XLMRobertaXLModel) if xl else (XLMRobertaConfig, XLMRobertaModel)
+    config = kind(
         vocab_size=64,
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=4,
-        intermediate_size=2 * hidden,
+        intermediate_size=(4 if xl else 2) * hidden,
         max_position_embeddings=130,
         type_vocab_size=1,
         pad_token_id=1,
@@ -85,7 +96,12 @@ def make_model(folder: Path, layers: int = 2, hidden: int = 32) -> Path:
         eos_token_id=2,
     )
     torch.manual_seed(0)
-    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+    if lm:
+        whole = AutoModelForMaskedLM.from_config(config)
+        whole.lm_head.bias.data.normal_()  # it starts as zeros, where a lost one would not show
+        whole.save_pretrained(folder)
+    else:
+        model(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
 
 

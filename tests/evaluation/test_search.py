@@ -8,19 +8,18 @@ import torch
 
 from stilts.errors import InputError, StiltsError
 from stilts.evaluation.search import nearest, pool
+from stilts.formats.batch import Packing
 
 
-def test_pooling_ignores_padding_and_normalises() -> None:
-    hidden = torch.randn(2, 5, 8)
-    hidden[0, 3:] = float("nan")
-    mask = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
-    mean = pool(hidden, mask, "mean")
-    wanted = torch.nn.functional.normalize(torch.stack([hidden[0, :3].mean(0), hidden[1].mean(0)]), dim=-1)
+def test_pooling_keeps_sentences_apart_and_normalises() -> None:
+    hidden, packing = torch.randn(8, 6), Packing.of([3, 5])
+    mean = pool(hidden, packing, "mean")
+    wanted = torch.nn.functional.normalize(torch.stack([hidden[:3].mean(0), hidden[3:].mean(0)]), dim=-1)
     torch.testing.assert_close(mean, wanted)
-    torch.testing.assert_close(pool(hidden, mask, "cls"), torch.nn.functional.normalize(hidden[:, 0], dim=-1))
-    assert pool(hidden.bfloat16(), mask, "mean").dtype == torch.float32
+    torch.testing.assert_close(pool(hidden, packing, "cls"), torch.nn.functional.normalize(hidden[[0, 3]], dim=-1))
+    assert pool(hidden.bfloat16(), packing, "mean").dtype == torch.float32
     with pytest.raises(InputError, match="mean or cls"):
-        pool(hidden, mask, "max")
+        pool(hidden, packing, "max")
 
 
 def test_nearest_by_cosine_not_by_length() -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
 
+from stilts.data.batches import collate
 from stilts.errors import InputError, StiltsError
+from stilts.formats.batch import Batch
 from stilts.formats.pair import PairFormat
 from stilts.tasks import get_task
 from stilts.tasks.examples import PairExample
@@ -20,6 +22,10 @@ EXAMPLES = [
 CONFIG = XLMRobertaConfig(
     vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3
 )
+
+
+def packed(rows: list[dict]) -> Batch:
+    return collate(rows, FORM)
 
 
 def test_rows_are_the_tokenizers_pairs(tokenizer) -> None:
@@ -46,7 +52,7 @@ def test_head_is_robertas(reference: XLMRobertaForSequenceClassification) -> Non
         "out.weight": theirs.out_proj.weight, "out.bias": theirs.out_proj.bias,
     })  # fmt: skip
     hidden = torch.randn(4, 6, 16)
-    torch.testing.assert_close(ours(hidden), theirs(hidden))
+    torch.testing.assert_close(ours(hidden[:, 0]), theirs(hidden))
 
 
 def test_fresh_head_has_small_weights_and_no_bias() -> None:
@@ -60,15 +66,16 @@ def test_fresh_head_has_small_weights_and_no_bias() -> None:
 def test_loss_is_transformers_loss(reference: XLMRobertaForSequenceClassification) -> None:
     labels = torch.tensor([0, 2, 1, 1])
     out = reference(input_ids=torch.randint(5, 50, (4, 7)), labels=labels)
-    losses = FORM.loss(out.logits, {"label": labels})
-    units = FORM.units({"weight": torch.ones(4)})
+    batch = packed([{"input_ids": [5] * 7, "label": int(label)} for label in labels])
+    losses, units = FORM.loss(out.logits, batch), FORM.units(batch)
+    assert batch.outputs.tolist() == [0, 7, 14, 21], "the head reads first tokens"
     torch.testing.assert_close(losses.mean(), out.loss)
     assert (units.tolist(), losses.dtype) == ([1.0] * 4, torch.float32)
 
 
 def test_decode_and_grade() -> None:
     given = [
-        FORM.decode(TASK, example, [{}], [np.eye(3, dtype=np.float32)[wanted]])
+        FORM.decode(TASK, example, [{}], [np.eye(3, dtype=np.float32)[[wanted]]])
         for example, wanted in zip(EXAMPLES, (2, 1), strict=True)
     ]
     assert given[0] == {"id": "1", "prediction": TASK.labels[2]}

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, BertForQuestionAnswering
 
+from stilts.data.batches import collate
 from stilts.errors import InputError
+from stilts.formats.batch import Batch
 from stilts.formats.span import SpanFormat
 from stilts.formats.span_decoding import ANSWER_TOKENS, N_BEST, best_span
 from stilts.formats.span_windows import STRIDE, question_room, tokenize_contexts, windows
@@ -23,6 +25,10 @@ FORM = SpanFormat()
 SQUAD, SQUAD2 = get_task("squad_v1"), get_task("squad_v2")
 CONTEXT = "Warsaw is the capital of Poland. It lies on the Vistula, 260 kilometres from the Baltic Sea."
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def packed(rows: list[dict]) -> Batch:
+    return collate(rows, FORM)
 
 
 def example(context: str = CONTEXT, answer: str = "the Vistula", question: str = "Where does it lie?") -> SpanExample:
@@ -209,19 +215,32 @@ def test_loss_is_transformers_loss_and_padding_is_out() -> None:
     }
     out = model(input_ids=batch["input_ids"], start_positions=batch["start"], end_positions=batch["end"])
     logits = torch.stack([out.start_logits, out.end_logits], dim=-1)
-    losses = FORM.loss(logits, {**batch, "attention_mask": torch.ones(3, 11)})
+    row = {"input_ids": [5] * 11, "own_first": 0, "own_end": 11}
+    gold = zip(batch["start"].tolist(), batch["end"].tolist(), strict=True)
+    rows = [{**row, "start": start, "end": end} for start, end in gold]
+    ours = packed(rows)
+    losses = FORM.loss(logits.flatten(0, 1), ours)
     torch.testing.assert_close(losses.mean(), out.loss)
     assert (losses.shape, losses.dtype) == ((3,), torch.float32)
-    padded = torch.cat([logits, torch.full((3, 5, 2), 9.0)], dim=1)
-    mask = torch.cat([torch.ones(3, 11), torch.zeros(3, 5)], dim=1)
-    torch.testing.assert_close(FORM.loss(padded, {**batch, "attention_mask": mask}), losses)
-    half = FORM.loss(logits.bfloat16(), {**batch, "attention_mask": torch.ones(3, 11)})
-    assert half.dtype == torch.float32
+    assert FORM.loss(logits.flatten(0, 1).bfloat16(), ours).dtype == torch.float32
+    short = packed([rows[0], {**rows[1], "input_ids": [5] * 8}, rows[2]])
+    cut = torch.cat([logits[0], logits[1, :8], logits[2]])
+    apart = FORM.loss(logits[1, :8], packed([{**rows[1], "input_ids": [5] * 8}]))
+    torch.testing.assert_close(FORM.loss(cut, short), torch.stack([losses[0], apart[0], losses[2]]))
+
+
+def test_loss_does_not_overflow() -> None:
+    rows = packed([{"input_ids": [5] * 4, "start": 1, "end": 2, "own_first": 0, "own_end": 4}] * 2)
+    logits = torch.tensor([[1e4, -1e4]] * 8, requires_grad=True)
+    losses = FORM.loss(logits, rows)
+    losses.sum().backward()
+    torch.testing.assert_close(losses, torch.full((2,), float(np.log(4))))
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_head_gives_a_start_and_an_end_logit_a_token() -> None:
     head = FORM.head(SQUAD, 16, 0.1)
-    assert head(torch.zeros(2, 7, 16)).shape == (2, 7, 2)
+    assert head(torch.zeros(7, 16)).shape == (7, 2)
     assert sorted(head.state_dict()) == ["out.bias", "out.weight"]
 
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertForTokenClassification
 
 from stilts.config import DataSettings
+from stilts.data.batches import collate
 from stilts.data.sources import read_examples
 from stilts.errors import InputError, StiltsError
+from stilts.formats.batch import Batch
 from stilts.formats.tagging import TaggingFormat
 from stilts.tasks import get_task
 from stilts.tasks.examples import TaggingExample
@@ -24,6 +26,10 @@ REAL = [(split, language) for split in ("dev", "test") for language in ("en", "d
 REAL += [("train", "en"), ("test", "th"), ("test", "ar")]
 
 
+def packed(rows: list[dict]) -> Batch:
+    return collate(rows, FORM)
+
+
 def gold_predictions(examples, tokenizer, max_length: int) -> list[dict]:
     """Decoded from logits that are 1 at each labelled token's gold tag and 0 elsewhere."""
     rows: dict[int, list] = {}
@@ -32,7 +38,9 @@ def gold_predictions(examples, tokenizer, max_length: int) -> list[dict]:
         rows.setdefault(row["example"], []).append(row)
     table = np.vstack([np.eye(len(TASK.labels), dtype=np.float32), np.zeros(len(TASK.labels), dtype=np.float32)])
     return [
-        FORM.decode(TASK, example, rows[i], [table[np.maximum(row["labels"], -1)] for row in rows[i]])
+        FORM.decode(
+            TASK, example, rows[i], [table[np.maximum(row["labels"], -1)][FORM.outputs(row)] for row in rows[i]]
+        )
         for i, example in enumerate(examples)
     ]
 
@@ -94,7 +102,12 @@ def test_loss_is_transformers_loss() -> None:
     labels = torch.randint(0, 17, (3, 9))
     labels[0, 2:] = labels[:, 0] = labels[2] = -100
     out = BertForTokenClassification(config).eval()(input_ids=torch.randint(5, 50, (3, 9)), labels=labels)
-    losses, units = FORM.loss(out.logits, {"labels": labels}), FORM.units({"labels": labels})
+    words = [[0 if label >= 0 else -1 for label in row] for row in labels.tolist()]
+    rows = zip(labels.tolist(), words, strict=True)
+    batch = packed([{"input_ids": [5] * 9, "labels": row, "word": word} for row, word in rows])
+    logits = out.logits.flatten(0, 1)[batch.outputs]
+    losses, units = FORM.loss(logits, batch), FORM.units(batch)
+    assert len(batch.outputs) == 9, "only first sub-words of words"
     assert units.tolist() == [1.0, 8.0, 0.0]
     assert losses[2] == 0
     torch.testing.assert_close(losses.sum() / units.sum(), out.loss)
@@ -105,7 +118,7 @@ def test_missing_output_is_an_error(wordpiece) -> None:
     rows = FORM.features(TASK, [example], wordpiece, 4, training=True)
     assert len(rows) == 2
     with pytest.raises(StiltsError, match="word 2 has no output"):
-        FORM.decode(TASK, example, rows[:1], [np.zeros((4, 17), dtype=np.float32)])
+        FORM.decode(TASK, example, rows[:1], [np.zeros((2, 17), dtype=np.float32)])
 
 
 def test_grade_counts_spans_and_words() -> None:

@@ -81,7 +81,6 @@ def test_wrong_studies(make_plan, name):
 
 
 LATER = {
-    "mlm": {"intermediate": [{**SQUAD, "mlm": {"share": 0.1}}]},
     "translated_from": {"intermediate": [{**SQUAD, "translated_from": "de"}]},
     "languages other than en": {"intermediate": [{**SQUAD, "languages": ["de"]}]},
     "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
@@ -103,15 +102,15 @@ def test_settings_of_later_versions_are_listed_and_refused(make_plan, name):
 
 
 def test_tasks_that_are_not_declared_are_planned_and_refused(make_plan):
-    recipes = [{"name": "none"}, {"name": "h", "tasks": ["hellaswag"]}]
+    recipes = [{"name": "none"}, {"name": "h", "tasks": ["ccg"]}]
     plan = make_plan(intermediate=recipes, target={"tasks": ["xnli", "panx"], "languages": {"xnli": ["en"]}})
     assert plan.undeclared == {
         "target-none-panx-t1": ("panx",),
-        "intermediate-h-s1": ("hellaswag",),
-        "target-h-s1-xnli-t1": ("hellaswag",),
-        "target-h-s1-panx-t1": ("panx", "hellaswag"),
+        "intermediate-h-s1": ("ccg",),
+        "target-h-s1-xnli-t1": ("ccg",),
+        "target-h-s1-panx-t1": ("panx", "ccg"),
     }
-    with pytest.raises(InputError, match=r"not yet declared: hellaswag, panx"):
+    with pytest.raises(InputError, match=r"not yet declared: ccg, panx"):
         plan.refuse_unfinished()
 
 

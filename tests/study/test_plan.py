@@ -179,6 +179,25 @@ def test_a_chain_of_training_tasks(make_plan):
     assert by_id(plan, "target-squad-s1-xnli-t1-1of2").needs == ["intermediate-squad-s1"]
 
 
+def test_xcopa_trains_on_socialiqa_then_copa_and_the_head_goes_on(make_plan):
+    plan = make_plan(target={"benchmark": "xtreme_r", "tasks": ["xcopa"]}, training={"preset": "xtreme"})
+    first, second = (by_id(plan, f"target-none-xcopa-t1{end}") for end in ("-1of2", ""))
+    assert (first.trains_on, first.init_head) == (["socialiqa"], "fresh")
+    assert (second.trains_on, second.init_head) == (["copa"], "reuse")
+    for run in (first, second):
+        training = run.training
+        assert (training.epochs, training.learning_rate, training.batch_size) == (5, 3e-5, 32)
+        assert (training.max_length, training.select) == (128, "last")
+    assert len(second.evaluation_sets) == 11
+
+
+def test_a_chain_over_formats_starts_a_fresh_head_where_none_fits(make_plan):
+    chain = ["hellaswag", "squad_v1", "snli", "mnli"]
+    plan = make_plan(target={"tasks": ["xnli"], "per_task": {"xnli": {"train": chain}}})
+    runs = [by_id(plan, f"target-none-xnli-t1{end}") for end in ("-1of4", "-2of4", "-3of4", "")]
+    assert [run.init_head for run in runs] == ["fresh", "fresh", "fresh", "reuse"]
+
+
 def test_invented_languages_are_accepted(make_plan):
     plan = make_plan(target={"tasks": ["xnli", "udpos"], "languages": ["en", "qaa"]})
     assert {(c.target, c.language) for c in plan.cells} == {

@@ -28,6 +28,13 @@ def test_every_preset_sets_every_value(preset: str, name: str) -> None:
         ("jiant", "pawsx", {"learning_rate": 1e-5, "epochs": 5, "batch_size": 32, "max_length": 256, "warmup": 0.1}),
         ("jiant", "udpos", {"epochs": 10, "weight_decay": 0.01, "select": "best"}),
         ("jiant", "mlqa", {"epochs": 2, "batch_size": 16, "max_length": 384}),
+        ("jiant", "hellaswag", {"learning_rate": 1e-5, "batch_size": 32, "max_length": 256, "warmup": 0.1}),
+        (
+            "xtreme",
+            "xcopa",
+            {"learning_rate": 3e-5, "epochs": 5, "max_length": 128, "batch_size": 32, "warmup": 0, "select": "last"},
+        ),
+        ("xtreme", "socialiqa", {"learning_rate": 3e-5, "epochs": 5, "max_length": 128, "batch_size": 32}),
         ("xtreme", "xnli", {"learning_rate": 3e-5, "epochs": 5, "max_length": 128, "batch_size": 32, "select": "best"}),
         ("xtreme", "pawsx", {"learning_rate": 2e-5, "epochs": 5}),
         ("xtreme", "udpos", {"learning_rate": 2e-5, "epochs": 10, "max_length": 128}),

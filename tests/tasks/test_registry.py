@@ -20,8 +20,9 @@ from stilts.tasks import (
     target_tasks,
 )
 
-INTERMEDIATE = {"snli", "mnli", "squad_v1", "squad_v2"}
-TARGETS = {"xnli", "pawsx", "udpos", "mlqa", "xquad", "tydiqa", "tatoeba"}
+CHOICE = {"hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa"}
+INTERMEDIATE = {"snli", "mnli", "anli", "anli_plus", "squad_v1", "squad_v2", "mlm"} | CHOICE
+TARGETS = {"xnli", "pawsx", "udpos", "mlqa", "xquad", "tydiqa", "tatoeba", "xcopa"}
 
 
 def test_the_declared_tasks() -> None:
@@ -45,13 +46,13 @@ def test_every_declaration_is_complete(name: str) -> None:
     if task.kind == "target":
         assert set(task.reported) == {"dev", "test"}
         assert set(task.reported.values()) <= set(task.files)
-        assert name in BENCHMARKS["xtreme"][task.group or ""]
+        assert any(name in groups.get(task.group or "", ()) for groups in BENCHMARKS.values())
 
 
 @pytest.mark.parametrize(
     ("name", "xtreme", "xtreme_r"),
     [("xnli", 15, 15), ("pawsx", 7, 7), ("xquad", 11, 12), ("mlqa", 7, 7), ("tydiqa", 9, 9), ("udpos", 33, 38),
-     ("tatoeba", 36, 41), ("mnli", 1, 1)],
+     ("tatoeba", 36, 41), ("xcopa", 11, 11), ("mnli", 1, 1)],
 )  # fmt: skip
 def test_number_of_languages_as_in_the_benchmarks(name: str, xtreme: int, xtreme_r: int) -> None:
     assert len(languages_of(name, "xtreme")) == xtreme
@@ -87,6 +88,11 @@ def test_sizes_of_facts() -> None:
     assert sum(TASKS["mlqa"].sizes["test"].values()) == 42245
     assert TASKS["tatoeba"].sizes["test"]["jv"] == 205
     assert sum(TASKS[name].sizes["train"]["en"] for name in ("snli", "mnli")) == 549367 + 392702
+    sizes = {name: TASKS[name].sizes["train"]["en"] for name in (*CHOICE, "anli_plus")}
+    assert sizes == {
+        "hellaswag": 39905, "commonsenseqa": 9741, "cosmosqa": 25262, "socialiqa": 33410, "copa": 400,
+        "anli_plus": 1104934,
+    }  # fmt: skip
 
 
 def test_tasks_import_nothing_heavy() -> None:

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
 from stilts.config import Training
 from stilts.deepspeed_config import CONFIGS, read_deepspeed_config
 from stilts.distributed import World
 from stilts.errors import InputError
-from stilts.training.engine import fill_auto, micro_batch_size, parameter_groups
+from stilts.training import engine
+from stilts.training.engine import accumulates_in, fill_auto, parameter_groups
 
 ALONE = World(0, 1, 0, torch.device("cpu"))
 TRAINING = Training(batch_size=16, precision="fp32")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.json")))
-def test_every_shipped_configuration_is_filled(name: str) -> None:
+def test_every_shipped_configuration_is_filled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_has_async_io", lambda: True)
     config = fill_auto(read_deepspeed_config({"config": name}), TRAINING, ALONE)
     assert "auto" not in json.dumps(config)
-    assert config["train_micro_batch_size_per_gpu"] * config["gradient_accumulation_steps"] == 16
     assert str(config["zero_optimization"]["stage"]) in name
 
 
@@ -55,15 +57,38 @@ def test_wrong_files(tmp_path: Path, content: str | None, line: str) -> None:
         read_deepspeed_config({"config": str(path)})
 
 
-@pytest.mark.parametrize(
-    ("ranks", "setting", "size"), [(1, None, 32), (2, None, 32), (3, None, 22), (8, None, 8), (2, 5, 5)]
-)
-def test_micro_batch(ranks: int, setting: int | None, size: int) -> None:
-    assert micro_batch_size(Training(batch_size=64, micro_batch_size=setting), ranks) == size
-
-
 def test_no_decay_on_biases_and_norms() -> None:
     module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
-    decay, rest = parameter_groups(module, 0.01)
+    decay, rest = parameter_groups(module, Training(weight_decay=0.01))
     assert [p.shape for p in decay["params"]] == [(4, 3)]
     assert (decay["weight_decay"], rest["weight_decay"], len(rest["params"])) == (0.01, 0.0, 3)
+
+
+def test_layers_further_down_learn_slower() -> None:
+    from stilts.model.multitask import MultiTaskModel
+
+    config = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8)
+    model = MultiTaskModel(BertModel(config, add_pooling_layer=False), {"mnli": torch.nn.Linear(8, 3)}, {})
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups = parameter_groups(model, Training(layerwise_lr_decay=0.5))
+    scale = {names[parameter]: group["rate_scale"] for group in groups for parameter in group["params"]}
+    assert scale["heads.mnli.weight"] == scale["encoder.encoder.layer.2.output.dense.weight"] == 1.0
+    assert scale["encoder.encoder.layer.0.output.dense.bias"] == 0.25
+    assert scale["encoder.embeddings.word_embeddings.weight"] == 0.125
+
+
+def test_nvme_offload_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engine, "_has_async_io", lambda: False)
+    with pytest.raises(InputError, match="libaio"):
+        fill_auto(read_deepspeed_config({"config": "zero3_nvme"}), TRAINING, ALONE, tmp_path)
+    monkeypatch.setattr(engine, "_has_async_io", lambda: True)
+    config = fill_auto(read_deepspeed_config({"config": "zero3_nvme"}), TRAINING, ALONE, tmp_path)
+    assert config["zero_optimization"]["offload_param"]["nvme_path"] == str(tmp_path / "nvme")
+
+
+def test_accumulation_is_fp32_where_the_stage_allows_it() -> None:
+    half = Training(precision="bf16")
+    kinds = {
+        name: accumulates_in(read_deepspeed_config({"config": name}), half) for name in ("zero0", "zero1", "zero3")
+    }
+    assert kinds == {"zero0": "bf16", "zero1": "fp32", "zero3": "fp32"}

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import get_linear_schedule_with_warmup
 
-from stilts.config import Budget, Training
+from stilts.config import Budget, Mlm, Training
 from stilts.errors import InputError
-from stilts.training.schedule import learning_rate, total_steps, warmup_steps
+from stilts.training.schedule import learning_rate, rate_factors, total_steps, warmup_steps
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 7.0])
@@ -40,3 +40,12 @@ def test_length(training: Training, budget: Budget, steps: int) -> None:
 def test_no_length_is_wrong_input() -> None:
     with pytest.raises(InputError, match="no length"):
         total_steps(Training(batch_size=8), Budget(), 100)
+
+
+def test_masked_lm_has_its_own_peak_and_the_same_shape() -> None:
+    training, mlm = Training(learning_rate=1e-5, warmup=0.1), Mlm(learning_rate=4e-6)
+    factor = rate_factors(training, mlm)["mlm"]
+    for step in (0, 5, 10, 60, 100):
+        own = learning_rate(Training(learning_rate=4e-6, warmup=0.1), step, 100)
+        assert factor * learning_rate(training, step, 100) == pytest.approx(own)
+    assert rate_factors(training, None) == {}

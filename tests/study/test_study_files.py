@@ -1,0 +1,37 @@
+"""The study files that come with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stilts.config import Study
+from stilts.settings import load_yaml, read
+from stilts.study.plan import Plan, expand
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+def plan_of(name: str) -> Plan:
+    return expand(read(Study, load_yaml(STUDIES / f"{name}.yaml"), ""))
+
+
+def test_small_choice_is_small_with_more_recipes_and_xcopa() -> None:
+    plan, small = plan_of("small_choice"), plan_of("small")
+    added = ["anli_plus", "hellaswag", "commonsenseqa", "cosmosqa"]
+    assert [recipe.name for recipe in plan.recipes] == [*(recipe.name for recipe in small.recipes), *added]
+    assert set(plan.targets) == {*small.targets, "xcopa"}
+    assert not plan.undeclared
+    assert not plan.later
+    runs = {run.run: run for run in plan.runs}
+    assert runs["target-none-xcopa-t1"].trains_on == ["socialiqa"]
+    assert len([cell for cell in plan.cells if (cell.recipe, cell.target) == ("none", "xcopa")]) == 11
+
+
+@pytest.mark.parametrize("name", ["small", "small_choice"])
+def test_files_of_the_small_studies_are_at_hand(name: str, real_data: Path) -> None:
+    for task, splits in plan_of(name).study.data.files.items():
+        for languages in splits.values():
+            for path in languages.values():
+                assert list(real_data.glob(path)), (task, path)
