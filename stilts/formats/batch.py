@@ -15,6 +15,7 @@ class Block:
     """Neighbouring sequences that are computed together, padded to the longest.
 
     Attributes:
+        first: the stream position of its first token.
         shape: (sequences, longest).
         tokens: of the block, without padding.
         index: place within the block's tokens for every cell, 0 at padding, int64 (sequences * longest,); None where
@@ -23,6 +24,7 @@ class Block:
         mask: True where there is a token, (sequences, longest).
     """
 
+    first: int
     shape: tuple[int, int]
     tokens: int
     index: torch.Tensor | None
@@ -30,13 +32,18 @@ class Block:
     mask: torch.Tensor
 
     @classmethod
-    def of(cls, lengths: Sequence[int]) -> Block:
-        """The block of sequences of these lengths, on the CPU."""
+    def of(cls, lengths: Sequence[int], first: int) -> Block:
+        """The block of sequences of these lengths that starts at stream position `first`, on the CPU."""
         sizes, longest = torch.tensor(lengths), max(lengths)
         mask = torch.arange(longest)[None, :] < sizes[:, None]
         inverse = mask.flatten().nonzero().squeeze(1)
         index = torch.zeros(mask.numel(), dtype=torch.long).index_copy(0, inverse, torch.arange(len(inverse)))
-        return cls((len(lengths), longest), len(inverse), None if bool(mask.all()) else index, inverse, mask)
+        return cls(first, (len(lengths), longest), len(inverse), None if bool(mask.all()) else index, inverse, mask)
+
+    @cached_property
+    def bias(self) -> torch.Tensor:
+        """What is added to attention scores: 0, -inf at padding, float32 (sequences, 1, longest)."""
+        return torch.zeros(self.shape).masked_fill_(~self.mask, -torch.inf)[:, None, :]
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class Packing:
                 runs[-1].append(length)
             else:
                 runs.append([length])
-        return [Block.of(run) for run in runs]
+        starts = accumulate((sum(run) for run in runs[:-1]), initial=0)
+        return [Block.of(run, start) for run, start in zip(runs, starts, strict=True)]
 
     @property
     def longest(self) -> int:
