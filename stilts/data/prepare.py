@@ -90,7 +90,7 @@ class _Preparation:
         if self.study.data.exclude_overlap:
             hits |= {spec: set(seen.shared) for spec, seen in self._seen.items() if seen.shared}
         todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
-        with _quiet():
+        with quiet():
             for spec in _shown(todo, progress):
                 self.build(spec, self.folder / refs[spec].folder, facts[spec], hits.get(spec, set()))
         temporary = stamp.with_suffix(".tmp")
@@ -179,7 +179,7 @@ class _Preparation:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the bars that `datasets` shows for every set it writes."""
     import datasets
 

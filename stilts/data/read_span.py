@@ -15,10 +15,12 @@ from stilts.tasks.examples import SpanExample
 def read_spans(task: Task, paths: list[Path], language: str) -> Iterator[SpanExample]:
     """Questions of all files in order. `answers` is None where the file's answers are empty (XTREME strips them)."""
     for path in paths:
-        yield from _questions(task, path)
+        for _, _, example in questions(task, path):
+            yield example
 
 
-def _questions(task: Task, path: Path) -> Iterator[SpanExample]:
+def questions(task: Task, path: Path) -> Iterator[tuple[str, dict[str, Any], SpanExample]]:
+    """Each question of a file, with its paragraph and the paragraph's place in the file, for messages."""
     for i, article in enumerate(_get(path, "the file", load_json(path), "data", list)):
         where = f"data[{i}]"
         title = article.get("title") if isinstance(article, dict) else None
@@ -32,7 +34,7 @@ def _questions(task: Task, path: Path) -> Iterator[SpanExample]:
                     empty = "question" if not question.strip() else "context"
                     raise _wrong(path, place, f"the {empty} is empty", "text", "mend or remove the question")
                 answers = _answers(task, path, place, context, item)
-                yield SpanExample(name, question, context, answers, title or "")
+                yield part, paragraph, SpanExample(name, question, context, answers, title or "")
 
 
 def _answers(

@@ -9,6 +9,7 @@ from typing import Any
 from stilts.data.read_choice import LAYOUTS, read_choices
 from stilts.data.read_pair import read_pairs
 from stilts.data.read_retrieval import read_retrieval
+from stilts.data.read_sentences import read_sentences
 from stilts.data.read_span import read_spans
 from stilts.data.read_tagging import read_tagged
 from stilts.data.read_text import read_text
@@ -22,6 +23,7 @@ READERS: dict[str, Reader] = {
     "pair": read_pairs,
     **dict.fromkeys(LAYOUTS, read_choices),
     "span": read_spans,
+    "sentences": read_sentences,
     "tagging": read_tagged,
     "retrieval": read_retrieval,
     "text": read_text,

@@ -62,7 +62,11 @@ class PreparedSet:
     @cached_property
     def example_of_row(self) -> np.ndarray:
         """Index of the example that each row belongs to, int64 (rows,)."""
-        return np.asarray(self.rows.data.column("example").to_numpy(), dtype=np.int64)
+        return self.column("example")
+
+    def column(self, name: str) -> np.ndarray:
+        """A column of one int a row, int64 (rows,)."""
+        return np.asarray(self.rows.data.column(name).to_numpy(), dtype=np.int64)
 
     def read(self, numbers: Sequence[int]) -> list[Feature]:
         """Several rows in one access; lists come as int64 arrays (a view of the file where it can be)."""

@@ -65,19 +65,29 @@ class Predictor:
     @torch.no_grad()
     def embed(self, prepared: PreparedSet, layer: int, pooling: str) -> tuple[np.ndarray, np.ndarray] | None:
         """L2-normalised float32 vectors of both sides, each (examples, hidden), on rank 0; None elsewhere."""
-        mine = self._my_examples(prepared)
-        rows_of = _rows_by_example(prepared, mine)
-        rows = [row for example in mine for row in rows_of[example]]
-        vectors: dict[tuple[int, int], np.ndarray] = {}
-        for numbers, features, output in self._outputs(prepared, rows, layer=layer, pooling=pooling):
-            for i in range(len(numbers)):
-                vectors[int(features[i]["example"]), int(features[i]["side"])] = output[i]
-        gathered = self.world.gather(vectors)
+        return self._sides(prepared, layer=layer, pooling=pooling)
+
+    @torch.no_grad()
+    def vectors(self, prepared: PreparedSet, head: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """What a head makes of questions and of candidates, float32 (rows of the side, hidden) each, on rank 0."""
+        return self._sides(prepared, head=head)
+
+    def _sides(self, prepared: PreparedSet, **what: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """One vector a row, in row order, apart by the column `side` (0, 1), on rank 0; None elsewhere."""
+        order = np.argsort(-prepared.lengths, kind="stable")
+        mine = order[self.world.rank :: self.world.size].tolist()
+        numbers: list[int] = []
+        found: list[np.ndarray] = []
+        for rows, _, output in self._outputs(prepared, mine, **what):
+            numbers += rows
+            found += list(output)
+        gathered = self.world.gather(dict(zip(numbers, found, strict=True)))
         if gathered is None:
             return None
-        merged = {key: vector for part in gathered for key, vector in part.items()}
-        sides = [np.stack([merged[i, side] for i in range(len(prepared.examples))]) for side in (0, 1)]
-        return sides[0], sides[1]
+        merged = {row: vector for part in gathered for row, vector in part.items()}
+        whole = np.stack([merged[row] for row in range(len(prepared))])
+        side = prepared.column("side")
+        return whole[side == 0], whole[side == 1]
 
     def _my_examples(self, prepared: PreparedSet) -> list[int]:
         """This rank's examples: dealt out by length, so that ranks have like amounts of work."""

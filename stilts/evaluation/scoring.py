@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
+from stilts.evaluation.pool import Pool
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import nearest
 from stilts.files import write_text
@@ -41,11 +42,21 @@ class Scorer:
         self.predictor, self.heads, self.layers = predictor, list(heads), layers
 
     def score(
-        self, task: Task, language: str, prepared: PreparedSet, retrieval: RetrievalSettings
+        self,
+        task: Task,
+        language: str,
+        prepared: PreparedSet,
+        retrieval: RetrievalSettings,
+        pool: Pool | None = None,
     ) -> tuple[dict[str, float], list[Prediction]] | None:
-        """Metrics in points and graded predictions, on rank 0; None elsewhere."""
+        """Metrics in points and graded predictions, on rank 0; None elsewhere.
+
+        `pool`: what a format that searches searches; without one, the candidates of the set itself.
+        """
         form = get_format(task.format)
-        if form.has_head:
+        if form.searches:
+            predictions = (pool or self.pool(task, {language: prepared})).predictions(language)
+        elif form.has_head:
             head = self._head_for(task)
             # a head answers in its own training task's labels: mnli's order may not be xnli's
             labels = get_task(head).labels or task.labels
@@ -57,6 +68,10 @@ class Scorer:
         graded = form.grade(task, language, prepared.examples, predictions)
         joined = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
         return graded.metrics, joined
+
+    def pool(self, task: Task, sets: Mapping[str, PreparedSet]) -> Pool:
+        """All questions and candidates of a task, embedded by the model as it is now."""
+        return Pool(self.predictor, self._head_for(task), sets)
 
     def task_score(self, task: Task, metrics: dict[str, float]) -> float:
         """The mean of the metrics that make the task's score (span: EM and F1)."""
@@ -139,10 +154,15 @@ def score_all(
     """Score every evaluation set of a run that has no score yet; `on_cell` hears of each on rank 0."""
     main, world = scorer.predictor.world.main, scorer.predictor.world
     todo = world.from_main([r for r in scores.settings.evaluation_sets if not scores.has(r)] if main else None)
+    pools: dict[str, Pool] = {}
     for ref in todo:
         task = get_task(ref.task)
         retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
-        result = scorer.score(task, ref.language, PreparedSet(features / ref.folder), retrieval)
+        if get_format(task.format).searches and ref.task not in pools:
+            every = [r for r in scores.settings.evaluation_sets if r.task == ref.task]
+            pools = {ref.task: scorer.pool(task, {r.language: PreparedSet(features / r.folder) for r in every})}
+        prepared = PreparedSet(features / ref.folder)
+        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task))
         if result is not None:
             metrics, predictions = result
             lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)

@@ -9,7 +9,7 @@ from stilts.errors import InputError, StiltsError
 from stilts.formats.batch import Packing
 
 TIES = 16
-"""Neighbours looked at to find the lowest index among equal scores."""
+"""Further neighbours looked at to find the lowest index among equal scores."""
 
 
 def pool(hidden: torch.Tensor, packing: Packing, pooling: str) -> torch.Tensor:
@@ -33,7 +33,14 @@ def pool(hidden: torch.Tensor, packing: Packing, pooling: str) -> torch.Tensor:
 
 
 def nearest(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Index of each query's nearest candidate by cosine, exact; of equally near ones the lowest. int64 (queries,).
+    """Index of each query's nearest candidate by cosine, as `ranked` finds it. int64 (queries,)."""
+    return ranked(queries, candidates, 1)[:, 0]
+
+
+def ranked(queries: np.ndarray, candidates: np.ndarray, depth: int) -> np.ndarray:
+    """Indices of each query's nearest candidates by cosine, the nearest first; exact; equally near ones in order.
+
+    int64 (queries, depth); fewer columns where there are fewer candidates.
 
     Args:
         queries, candidates: (n, hidden) float; they are normalised here, so any length of a vector will do.
@@ -44,15 +51,19 @@ def nearest(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
     if not len(candidates):
         raise StiltsError("no candidates to search")
-    vectors, lowest = np.unique(_unit(candidates), axis=0, return_index=True)
+    vectors, lowest, group = np.unique(_unit(candidates), axis=0, return_index=True, return_inverse=True)
     order = np.argsort(lowest)
-    vectors, lowest = np.ascontiguousarray(vectors[order]), lowest[order]
+    vectors = np.ascontiguousarray(vectors[order])
+    equal = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    members = [equal[i] for i in order]  # of each distinct vector, ascending
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    scores, found = index.search(_unit(queries), min(TIES, len(vectors)))
-    # `lowest` ascends, so the lowest position among equals is also the lowest index
-    position = np.where(scores == scores.max(axis=1, keepdims=True), found, len(vectors)).min(axis=1)
-    return lowest[position].astype(np.int64)
+    scores, found = index.search(_unit(queries), min(depth + TIES, len(vectors)))
+    depth = min(depth, len(candidates))
+    # `members` ascend by their first index, and so do places among equal scores
+    places = np.take_along_axis(found, np.lexsort((found, -scores)), axis=1)
+    out = [np.concatenate([members[place] for place in row[:depth]])[:depth] for row in places]
+    return np.stack(out).astype(np.int64) if out else np.zeros((0, depth), dtype=np.int64)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

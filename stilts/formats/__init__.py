@@ -32,9 +32,13 @@ def get_format(name: str) -> Format:
         from stilts.formats.retrieval import RetrievalFormat
 
         return RetrievalFormat()
+    if name == "dual":
+        from stilts.formats.dual import DualFormat
+
+        return DualFormat()
     if name == "mlm":
         from stilts.formats.mlm import MlmFormat
 
         return MlmFormat()
-    expected = "pair, choice, span, tagging, retrieval or mlm"
+    expected = "pair, choice, span, tagging, retrieval, dual or mlm"
     raise InputError(f"unknown format {name!r}", expected, "mend the task's declaration")

@@ -39,11 +39,15 @@ class Format(ABC):
     """How one kind of task is trained, decoded and scored.
 
     Attributes:
-        name: "pair", "choice", "span", "tagging", "retrieval" or "mlm".
+        name: "pair", "choice", "span", "tagging", "retrieval", "dual" or "mlm".
         output_columns: feature columns as long as `input_ids` that the loss reads at the row's outputs; in a batch
             int64 (outputs,).
         row_columns: int feature columns, one value a row; in a batch int64 (rows,).
         has_head: False where nothing is trained (retrieval).
+        joint: True where a row's loss depends on all rows of the global batch (`joint_loss`). Its rows have equally
+            many outputs, and its head draws no random numbers.
+        searches: True where the head's outputs are vectors, and a prediction is a search over the candidates of all
+            languages (`stilts.evaluation.pool`).
         published_head: True where the head is the encoder's own LM head, which training continues (masked LM).
     """
 
@@ -51,6 +55,8 @@ class Format(ABC):
     output_columns: ClassVar[Sequence[str]] = ()
     row_columns: ClassVar[Sequence[str]] = ()
     has_head: ClassVar[bool] = True
+    joint: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
     published_head: ClassVar[bool] = False
 
     @abstractmethod
@@ -77,6 +83,13 @@ class Format(ABC):
     @abstractmethod
     def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The loss of each row, summed over its units (see `units`), float32 (rows,)."""
+
+    def joint_loss(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Where `joint`: the loss of each row, float32 (rows,), from the global batch's outputs (rows, outputs, ...).
+
+        `loss` is then the same for a batch that is the whole global batch.
+        """
+        raise NotImplementedError(f"the loss of {self.name} is not joint")
 
     def units(self, batch: Batch) -> torch.Tensor:
         """What a row counts for in the mean loss of a global batch, float32 (rows,): 1, or its labelled tokens."""

@@ -111,10 +111,11 @@ def _initial_heads(
 
 
 def _drawn_head(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """Normal weights; biases and scales start as the module made them."""
     return {
         key: torch.randn(parameter.shape, generator=generator) * INITIAL_STD
         if parameter.dim() > 1
-        else torch.zeros(parameter.shape)
+        else parameter.detach().float().clone()
         for key, parameter in module.named_parameters()
     }
 

@@ -79,12 +79,15 @@ def checkpoint_bytes(setup: Setup, run: RunSettings, steps: int | None) -> int:
 def _head(name: str, size: ModelSize) -> int:
     """Parameters of a task's head: one output a label (span: 2, choice: 1), for pairs and choice behind a square layer.
 
+    Trained retrieval has a square layer and a scale.
     Masked LM has a square layer, a LayerNorm and a bias for each word; its decoder is the word embeddings.
     """
     task, hidden = get_task(name), size.hidden
-    square = hidden * hidden + hidden if task.format in ("pair", "choice") else 0
+    square = hidden * hidden + hidden if task.format in ("pair", "choice", "dual") else 0
     if task.format == "mlm":
         return hidden * hidden + 3 * hidden + size.vocabulary
+    if task.format == "dual":
+        return square + 1
     return square + (hidden + 1) * (len(task.labels) or (1 if task.format == "choice" else 2))
 
 

@@ -18,10 +18,11 @@ from stilts.training.schedule import labelled, total_steps
 if TYPE_CHECKING:
     from stilts.study.plan import Plan
 
-MEAN_TOKENS = {"pair": 45, "choice": 200, "span": 330, "tagging": 30, "retrieval": 30, "mlm": 40}
+MEAN_TOKENS = {"pair": 45, "choice": 200, "span": 330, "tagging": 30, "retrieval": 30, "dual": 200, "mlm": 40}
 """Assumed mean tokens a row by format, where a set is not prepared."""
 _SIDES = {"retrieval": 2}  # rows an example
-SEQUENCES = {"choice": 4}
+_TWO_PASSES = ("dual",)
+SEQUENCES = {"choice": 4, "dual": 2}
 """Sequences a row, each of at most max_length tokens; most choice tasks have 2 to 5."""
 
 
@@ -29,12 +30,14 @@ SEQUENCES = {"choice": 4}
 class Rows:
     """Rows of one set or mixture and their mean length in tokens; `count` is None where nobody knows it.
 
-    `predicted`: share of the tokens that are multiplied with the vocabulary (masked LM).
+    `predicted`: share of the tokens that are multiplied with the vocabulary (masked LM). `again`: further forward
+    passes of training (trained retrieval looks at the whole batch first).
     """
 
     count: float | None
     mean: float
     predicted: float = 0.0
+    again: int = 0
 
     @property
     def tokens(self) -> float | None:
@@ -121,9 +124,10 @@ class Volumes:
             if size is None:
                 phase.flops = None
             elif phase.flops is not None:
-                again = 1 + recomputed_layers(run.training, size.layers) / (3 * size.layers)
-                phase.flops += again * sum(
-                    (p.tokens or 0.0) * flops_a_token(size, p.mean, p.predicted) for p in trained
+                recomputed = recomputed_layers(run.training, size.layers) / size.layers
+                phase.flops += sum(
+                    (p.tokens or 0.0) * flops_a_token(size, p.mean, p.predicted) * (3 + recomputed + p.again) / 3
+                    for p in trained
                 )
                 phase.flops += sum((p.tokens or 0.0) * flops_a_token(size, p.mean) / 3 for p in scored)
         return found
@@ -151,7 +155,13 @@ class Volumes:
         shares = task_shares(run.sampling, {task: part.count or 1.0 for task, part in parts.items()}, run.mlm)
         rows = steps * (run.training.batch_size or 0)
         return [
-            Rows(rows * shares[task], part.mean, PREDICTED if task == MLM.name else 0.0) for task, part in parts.items()
+            Rows(
+                rows * shares[task],
+                part.mean,
+                PREDICTED if task == MLM.name else 0.0,
+                get_task(task).format in _TWO_PASSES,
+            )
+            for task, part in parts.items()
         ]
 
     def _scored(self, run: RunSettings, unknown: set[tuple[str, str, str]]) -> list[Rows]:

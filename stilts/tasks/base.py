@@ -15,12 +15,13 @@ class Task:
     Attributes:
         name: the id used in studies, tables and file names.
         kind: "intermediate" or "target".
-        format: "pair", "choice", "span", "tagging", "retrieval" or "mlm" (a module of `stilts.formats`).
+        format: "pair", "choice", "span", "tagging", "retrieval", "dual" or "mlm" (a module of
+            `stilts.formats`).
         languages: codes in XTREME's order; intermediate tasks have ("en",), mlm has all.
         languages_added_by_xtreme_r: further codes when `target.benchmark` is xtreme_r.
         test_only: languages that have a test set and no dev set; a study that reports dev leaves them out.
         metrics: the metrics of a score row, in points (0-100); the mean of `score_metrics` is the task score.
-        score_metrics: facts: span tasks (EM + F1) / 2, tagging F1, the others accuracy.
+        score_metrics: facts: span tasks (EM + F1) / 2, tagging F1, dual mAP@20, the others accuracy.
         labels: closed label or tag list, in the order of the head's outputs.
         has_no_answer: span questions may have no answer (SQuAD v2.0).
         group: the benchmark's group, or None for an intermediate task.

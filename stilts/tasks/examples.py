@@ -45,6 +45,14 @@ class SpanExample:
 
 
 @dataclass(frozen=True)
+class SentenceExample(SpanExample):
+    """A question and the sentences of its context, of which number `right` (from 0) holds the answer's beginning."""
+
+    sentences: tuple[str, ...]
+    right: int
+
+
+@dataclass(frozen=True)
 class TaggingExample:
     """The words of one sentence and a tag for each."""
 
@@ -70,12 +78,13 @@ class TextExample:
     text: str
 
 
-Example = PairExample | ChoiceExample | SpanExample | TaggingExample | RetrievalExample | TextExample
+Example = PairExample | ChoiceExample | SpanExample | SentenceExample | TaggingExample | RetrievalExample | TextExample
 EXAMPLE_TYPES: dict[str, type] = {
     "pair": PairExample,
     "choice": ChoiceExample,
     "span": SpanExample,
     "tagging": TaggingExample,
     "retrieval": RetrievalExample,
+    "dual": SentenceExample,
     "mlm": TextExample,
 }

@@ -18,6 +18,7 @@ _JIANT_FORMAT: dict[str, dict[str, Any]] = {
     "tagging": {"batch_size": 32, "max_length": 256},
     "span": {"batch_size": 16, "max_length": 384},
     "retrieval": {"batch_size": 32, "max_length": 512},  # nothing is trained: batch size and rate are not used
+    "dual": {"batch_size": 16, "max_length": 256},  # jiant has no such task: XTREME-R's (unverified)
     "mlm": {"batch_size": 32, "max_length": 256},  # (unverified); the rate is the recipe's mlm.learning_rate
 }
 _JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10}
@@ -32,6 +33,15 @@ _XTREME_FORMAT: dict[str, dict[str, Any]] = {
     "span": {"learning_rate": 3e-5, "epochs": 3.0, "max_length": 384, "warmup": 500.0, "weight_decay": 1e-4},
     # nothing is trained; max_length 512 is jiant's (unverified)
     "retrieval": {"learning_rate": 2e-5, "epochs": 1.0, "max_length": 512, "warmup": 0.0, "weight_decay": 0.0},
+    # scripts/train_lareqa.sh; max_length is that of a candidate, a question has 96 tokens (stilts/formats/dual.py)
+    "dual": {
+        "batch_size": 16,
+        "learning_rate": 2e-5,
+        "epochs": 3.0,
+        "max_length": 256,
+        "warmup": 0.0,
+        "weight_decay": 0.0,
+    },
     # XTREME has no such task; the rate is the recipe's mlm.learning_rate (unverified)
     "mlm": {"learning_rate": 2e-5, "epochs": 2.0, "max_length": 256, "warmup": 0.0, "weight_decay": 0.0},
 }
@@ -51,6 +61,7 @@ def preset_values(preset: str, task: Task) -> dict[str, Any]:
         return {**_JIANT, **_JIANT_FORMAT[task.format], "epochs": epochs}
     if preset == "xtreme":
         # Pair tasks: best on English dev; span, xcopa: the last checkpoint; udpos: best on English dev (unverified).
+        # lareqa: best on SQuAD dev upstream, which holds the scored articles; the last checkpoint here.
         return {
             "batch_size": 32,
             "select": task.select,

@@ -28,6 +28,7 @@ from stilts.training import checkpoint
 from stilts.training.averaging import averaged_steps
 from stilts.training.checkpoint import TrainingState
 from stilts.training.engine import set_learning_rate
+from stilts.training.joint import pulls
 from stilts.training.monitor import Board, Progress, Rate, memory
 from stilts.training.schedule import learning_rate
 
@@ -99,7 +100,7 @@ class Trainer:
         batches = micro_batches(self.rows[task], occurrence, shares[self.world.rank], self.formats[task])
         units = self._agree(number, task, numbers, batches)
         set_learning_rate(self.engine, self.rate(number, task))
-        total = self._accumulate(number, task, batches, units)
+        total = self._accumulate(number, task, batches, shares[self.world.rank], units)
         tokens = sum(batch.tokens for batch in batches if float(batch.weight[0]))
         done = self.world.all_gather([float(total), tokens])
         loss, every = float(done[:, 0].sum()), int(done[:, 1].sum())
@@ -113,15 +114,26 @@ class Trainer:
         """The learning rate of step `number`, which trains on `task`."""
         return learning_rate(self.training, number, self.steps) * self.rate_of.get(task, 1.0)
 
-    def _accumulate(self, number: int, task: str, batches: list[Batch], units: float) -> torch.Tensor:
-        """Forward and backward of this rank's micro-batches; returns its part of the loss."""
+    def _accumulate(
+        self, number: int, task: str, batches: list[Batch], pieces: list[list[int]], units: float
+    ) -> torch.Tensor:
+        """Forward and backward of this rank's micro-batches, `pieces` of the batch; returns its part of the loss.
+
+        A loss that compares rows takes two passes, unless all rows of the batch are in one micro-batch.
+        """
         total = torch.zeros((), device=self.world.device)
         self.engine.train()
+        seeds = [_mix(self.seed, number, self.world.rank, index) for index in range(len(batches))]
+        asks: list[dict[str, Any]] = [{"normaliser": units}] * len(batches)
+        if self.formats[task].joint and self.world.size * len(batches) > 1:
+            rows = self.rows[task].batch_size
+            found = pulls(self.engine.module, task, batches, pieces, rows, units, seeds, self.world)
+            asks = [{"pull": pull} for pull in found]
         for index, batch in enumerate(batches):
             # the count changes from step to step, so DeepSpeed is told rather than left to count
             self.engine.set_gradient_accumulation_boundary(index == len(batches) - 1)
-            torch.manual_seed(_mix(self.seed, number, self.world.rank, index))
-            loss = self.engine(batch.to(self.world.device), head=task, normaliser=units)
+            torch.manual_seed(seeds[index])
+            loss = self.engine(batch.to(self.world.device), head=task, **asks[index])
             total += loss.detach()
             # DeepSpeed averages over ranks; the loss is a sum over the global batch divided once
             self.engine.backward(loss * self.world.size)

@@ -116,8 +116,11 @@ def plain_pytorch(path: str, *overrides: str) -> dict[str, Any]:
         for parameter in model.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        logits = model.heads[task](padded_states(encoder, batch)[batch.outputs])
-        loss = form.loss(logits, batch).sum() / form.units(batch).sum()
+        states = padded_states(encoder, batch)[batch.outputs]
+        if task == "lareqa":
+            loss = softmax_over_the_batch(model.heads[task], states)
+        else:
+            loss = form.loss(model.heads[task](states), batch).sum() / form.units(batch).sum()
         loss.backward()
         if training.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm)
@@ -129,6 +132,13 @@ def plain_pytorch(path: str, *overrides: str) -> dict[str, Any]:
     out["weights"] = {name: p.detach().numpy() for name, p in model.named_parameters()}
     distributed.close()
     return out
+
+
+def softmax_over_the_batch(head: Any, states: torch.Tensor) -> torch.Tensor:
+    """XTREME-R's loss of a dual encoder, from the first tokens of question, answer, question, answer, ..."""
+    vectors = torch.nn.functional.normalize(torch.tanh(head.dense(states)), p=2, dim=1)
+    logits = torch.matmul(vectors[0::2], vectors[1::2].T) * head.scale
+    return torch.nn.functional.cross_entropy(logits, torch.arange(len(logits)))
 
 
 def padded_states(encoder: Any, batch: Any) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A tiny run on disk: a random XLM-R with a small tokenizer, prepared sets of three formats, and its run.yaml."""
+"""A tiny run on disk: a random XLM-R with a small tokenizer, prepared sets of any format, and its run.yaml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ from stilts.data.store import write_set
 from stilts.formats import get_format
 from stilts.settings import plain
 from stilts.tasks import get_task
-from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample, TextExample
+from stilts.tasks.examples import (
+    ChoiceExample,
+    Example,
+    PairExample,
+    RetrievalExample,
+    SentenceExample,
+    SpanExample,
+    TaggingExample,
+    TextExample,
+)
 
 WORDS = [a + b for a in ("ka", "mo", "ri", "tel", "su", "pan") for b in ("ro", "lin", "ga", "tos", "e", "vud")]
 LABELS = ("entailment", "neutral", "contradiction")
@@ -51,6 +60,16 @@ def examples_of(task: str, count: int, seed: int) -> list[Example]:
             out.append(
                 SpanExample(f"{task}{i}", f"where {words[at]}", " ".join(words), ((words[at], start),), f"a{i // 4}")
             )
+        elif form == "choice":
+            choices = tuple(" ".join(sentence(rng, rng.randint(1, 6))) for _ in range(rng.randint(2, 5)))
+            out.append(ChoiceExample(f"{task}{i}", " ".join(words), choices, rng.randrange(len(choices))))
+        elif form == "dual":
+            texts = tuple(" ".join(sentence(rng, rng.randint(2, 7))) for _ in range(3))
+            right = rng.randrange(3)
+            context, answer = " ".join(texts), texts[right].split()[0]
+            answers = ((answer, context.index(texts[right])),)
+            question = f"where {texts[right].split()[-1]} {words[0]}"
+            out.append(SentenceExample(f"{task}{i}", question, context, answers, f"a{i // 4}", texts, right))
         elif form == "tagging":
             tags = tuple(("NOUN", "VERB", "ADJ")[WORDS.index(w) % 3] for w in words)
             out.append(TaggingExample(f"{task}{i}", tuple(words), tags))
@@ -61,8 +80,13 @@ def examples_of(task: str, count: int, seed: int) -> list[Example]:
     return out
 
 
-def make_model(folder: Path, layers: int = 2, hidden: int = 32, xl: bool = False, lm: bool = False) -> Path:
-    """A tiny random XLM-R (or XLM-R-XL) with its own tokenizer, as a Hugging Face folder; with `lm` its LM head too."""
+def make_model(
+    folder: Path, layers: int = 2, hidden: int = 32, xl: bool = False, lm: bool = False, std: float = 0.02
+) -> Path:
+    """A tiny random XLM-R (or XLM-R-XL) with its own tokenizer, as a Hugging Face folder; with `lm` its LM head too.
+
+    `std` is that of its weights: with the usual 0.02 a first token of so small a model hardly knows the rest.
+    """
     tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -94,6 +118,7 @@ def make_model(folder: Path, layers: int = 2, hidden: int = 32, xl: bool = False
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,
+        initializer_range=std,
     )
     torch.manual_seed(0)
     if lm:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stilts.errors import InputError, StiltsError
-from stilts.evaluation.search import nearest, pool
+from stilts.evaluation.search import nearest, pool, ranked
 from stilts.formats.batch import Packing
 
 
@@ -40,6 +40,18 @@ def test_ties_go_to_the_lowest_index(count, copies) -> None:
     base = np.random.default_rng(0).normal(size=(count, 384)).astype(np.float32)
     assert nearest(base, np.concatenate([base] * copies)).tolist() == list(range(count))
     assert nearest(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, -1.0]]))[0] == 0
+
+
+def test_a_ranking_is_that_of_a_full_product_with_equal_candidates_in_order() -> None:
+    draw = np.random.default_rng(1)
+    queries, base = draw.normal(size=(50, 16)), draw.normal(size=(200, 16)).astype(np.float32)
+    candidates = np.concatenate([base, base[:150], base[:90]])  # up to three of each
+    unit = base / np.linalg.norm(base, axis=1, keepdims=True)
+    scores = (queries @ unit.T)[:, np.concatenate([np.arange(200), np.arange(150), np.arange(90)])]
+    wanted = np.argsort(-scores, axis=1, kind="stable")
+    for depth in (1, 20, 440):
+        assert (ranked(queries, candidates, depth) == wanted[:, :depth]).all()
+    assert ranked(queries, candidates[:3], 20).shape == (50, 3)
 
 
 def test_what_cannot_be_searched_is_refused() -> None:

@@ -38,6 +38,7 @@ def test_every_preset_sets_every_value(preset: str, name: str) -> None:
         ("xtreme", "xnli", {"learning_rate": 3e-5, "epochs": 5, "max_length": 128, "batch_size": 32, "select": "best"}),
         ("xtreme", "pawsx", {"learning_rate": 2e-5, "epochs": 5}),
         ("xtreme", "udpos", {"learning_rate": 2e-5, "epochs": 10, "max_length": 128}),
+        ("xtreme", "lareqa", {"learning_rate": 2e-5, "epochs": 3, "max_length": 256, "batch_size": 16, "warmup": 0}),
         (
             "xtreme",
             "tydiqa",
