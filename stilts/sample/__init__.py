@@ -1,4 +1,4 @@
-"""The sample benchmark: small generated data in official formats, invented languages, and a tiny XLM-R."""
+"""The sample benchmark: small generated data in official formats, invented languages, and a tiny pretrained XLM-R."""
 
 from stilts.sample.benchmark import generate
 

@@ -1,39 +1,39 @@
-"""Items of every task, as structures that are worded in each language later.
+"""Items of the paraphrase, tagging, question and retrieval tasks, as structures that are worded later.
 
-Entailment drops or generalises, contradiction negates or takes the opposite, neutral adds; a paraphrase moves the
-place to the front, a non-paraphrase swaps who does what to whom; questions ask for one part of a statement.
+A paraphrase moves the place; a non-paraphrase also swaps who does what to whom. A question asks for a part of a
+statement.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stilts.sample.grammar import Grammar, NounPhrase, Sentence
-from stilts.sample.lexicon import ADVERBS, LEXICON, PLACES, POLAR_ADJECTIVES, PREPOSITIONS
-
-NLI_LABELS = ("entailment", "neutral", "contradiction")
+from stilts.sample.draw import Grammar
+from stilts.sample.grammar import NounPhrase, Sentence
+from stilts.sample.lexicon import ACTORS
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sentences and their label ("entailment", "neutral", "contradiction"; "1" or "0" for a paraphrase)."""
+    """Two texts of one or more sentences, and their label."""
 
-    first: Sentence
-    second: Sentence
+    first: tuple[Sentence, ...]
+    second: tuple[Sentence, ...]
     label: str
 
 
 @dataclass(frozen=True)
 class Question:
-    """Asks for the part `asked` of the paragraph's sentence number `answer_in`; None: the paragraph does not say."""
+    """Asks for a part of a paragraph.
+
+    Attributes:
+        sentence: the question.
+        answer: the paragraph's sentence and the part of it that is the answer; None: the paragraph does not say.
+    """
 
     sentence: Sentence
-    answer_in: int | None
-
-    @property
-    def asked(self) -> str:
-        """The part of the sentence that is the answer: "subject", "object" or "place"."""
-        return self.sentence.asked
+    answer: tuple[int, str] | None
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,21 @@ class Paragraph:
     questions: tuple[Question, ...]
 
 
-def inference(grammar: Grammar, premises: int) -> list[Pair]:
-    """Three pairs a premise, one of each label."""
-    out = []
-    for _ in range(premises):
-        premise = grammar.statement(modified=0.6)
-        makers = zip(NLI_LABELS, (_entailed, _neutral, _contradicting), strict=True)
-        out += [Pair(premise, make(grammar, premise), label) for label, make in makers]
-    return out
+PARTS = ("subject", "object", "place")
 
 
 def paraphrases(grammar: Grammar, count: int) -> list[Pair]:
-    """Half of the pairs mean the same; all pairs use the same words twice."""
+    """Half of the pairs mean the same; the two sentences of any pair have the same words in another order."""
     out: list[Pair] = []
     while len(out) < count:
-        first = grammar.statement(modified=0.4)
-        if first.place is None:
-            first = replace(first, preposition=grammar.rng.choice(PREPOSITIONS), place=_some_place(grammar))
+        first = replace(grammar.statement(modified=0.4, objects=ACTORS), **grammar.place())  # type: ignore[arg-type]
         if grammar.chance(0.5):
             first = replace(first, subject=grammar.person(), object=grammar.person())
         swapped = replace(first, subject=first.object, object=first.subject)
-        if not grammar.claim(replace(first, fronted=True), replace(swapped, fronted=True)):
+        if first.subject == first.object or not grammar.claim(*(replace(s, fronted=True) for s in (first, swapped))):
             continue
-        if len(out) % 2 == 0:
-            out.append(Pair(first, replace(first, fronted=True), "1"))
-        else:
-            out.append(Pair(first, replace(swapped, fronted=grammar.chance(0.4)), "0"))
+        second, front = first if len(out) % 2 == 0 else swapped, grammar.chance(0.5)
+        out.append(Pair((replace(first, fronted=front),), (replace(second, fronted=not front),), str(1 - len(out) % 2)))
     return out
 
 
@@ -105,95 +94,51 @@ def translations(grammar: Grammar, count: int) -> list[Sentence]:
 
 
 def paragraphs(grammar: Grammar, count: int, unanswerable: float = 0.0) -> list[Paragraph]:
-    """Paragraphs of two to four sentences with two questions each.
-
-    Every question names a person or town that occurs in no other paragraph, so no question text comes twice.
+    """Paragraphs of two to four sentences with two questions each; no question comes twice.
 
     Args:
-        grammar: draws the sentences and names.
-        count: number of paragraphs.
         unanswerable: share of the questions that ask about a person the paragraph does not mention.
     """
     return [_paragraph(grammar, unanswerable) for _ in range(count)]
 
 
+def fact(grammar: Grammar) -> Sentence:
+    """A person does something in a town."""
+    while True:
+        statement = grammar.statement(modified=0.3, adverb=0.1)
+        named = replace(statement, subject=grammar.person(), preposition="in", place=grammar.town())
+        if grammar.claim(named):
+            return named
+
+
+def question_about(statement: Sentence, asked: str) -> Sentence:
+    """The statement as a question about one of its parts, without the details that nobody needs."""
+    return replace(statement, asked=asked, adverb="", fronted=False, object=replace(statement.object, adjective=""))
+
+
 def _paragraph(grammar: Grammar, unanswerable: float) -> Paragraph:
-    facts = [_fact(grammar) for _ in range(grammar.rng.choice((1, 2)))]
+    facts = [fact(grammar) for _ in range(grammar.rng.choice((1, 2)))]
     lines = facts + [grammar.statement(modified=0.3) for _ in range(grammar.rng.choice((1, 2)))]
     grammar.rng.shuffle(lines)
     questions: list[Question] = []
     while len(questions) < 2:
-        fact = grammar.rng.choice(facts)
-        asked = grammar.rng.choice(("subject", "object", "place"))
-        sentence = replace(fact, asked=asked, adverb="", object=replace(fact.object, adjective=""))
-        if any(sentence == question.sentence for question in questions):
-            continue
+        about, asked = grammar.rng.choice(facts), grammar.rng.choice(PARTS)
+        sentence, answer = question_about(about, asked), (lines.index(about), asked)
         if grammar.chance(unanswerable):
             sentence = replace(sentence, subject=grammar.person(), place=grammar.town())
-            questions.append(Question(sentence, None))
-        else:
-            questions.append(Question(sentence, lines.index(fact)))
+            known = _names(facts) & _names([sentence])
+            if not known and grammar.claim(_wording(sentence)):
+                questions.append(Question(sentence, None))
+        elif grammar.claim(_wording(sentence)):
+            questions.append(Question(sentence, answer))
     return Paragraph(tuple(lines), tuple(questions))
 
 
-def _fact(grammar: Grammar) -> Sentence:
-    """A person does something in a town; both names are new."""
-    statement = grammar.statement(modified=0.3, adverb=0.1)
-    return replace(statement, subject=grammar.person(), preposition="in", place=grammar.town())
+def _wording(question: Sentence) -> Sentence:
+    """The question without what it asks for: two questions with the same words are equal."""
+    return replace(question, **{question.asked: NounPhrase("")})  # type: ignore[arg-type]
 
 
-def _some_place(grammar: Grammar) -> NounPhrase:
-    return NounPhrase(grammar.rng.choice(PLACES), "the")
-
-
-def _shortened(grammar: Grammar, sentence: Sentence) -> Sentence:
-    """Some of the modifiers dropped; what remains is still true."""
-    if grammar.chance(0.5):
-        sentence = replace(sentence, adverb="")
-    if grammar.chance(0.5):
-        sentence = replace(sentence, preposition="", place=None)
-    for part in ("subject", "object"):
-        if grammar.chance(0.5):
-            sentence = _change(sentence, part, adjective="")
-    return sentence
-
-
-def _entailed(grammar: Grammar, premise: Sentence) -> Sentence:
-    shorter = _shortened(grammar, premise)
-    part = grammar.rng.choice(("subject", "object"))
-    if shorter == premise or grammar.chance(0.5):
-        return _change(shorter, part, noun=LEXICON[getattr(premise, part).noun].kind)
-    return shorter
-
-
-def _neutral(grammar: Grammar, premise: Sentence) -> Sentence:
-    shorter = _shortened(grammar, premise)
-    if not premise.adverb and grammar.chance(0.7):
-        return replace(shorter, adverb=grammar.rng.choice(ADVERBS))
-    if premise.place is None:
-        return replace(shorter, preposition=grammar.rng.choice(PREPOSITIONS), place=_some_place(grammar))
-    for part in ("subject", "object"):
-        if not getattr(premise, part).adjective:
-            return _change(shorter, part, adjective=grammar.rng.choice(POLAR_ADJECTIVES))
-    others = [adverb for adverb in ADVERBS if adverb != premise.adverb]
-    return replace(shorter, adverb=grammar.rng.choice(others))
-
-
-def _contradicting(grammar: Grammar, premise: Sentence) -> Sentence:
-    shorter = _shortened(grammar, premise)
-    polar = [part for part in ("subject", "object") if LEXICON.get(getattr(premise, part).adjective, _NONE).opposite]
-    if polar and grammar.chance(0.3):
-        part = grammar.rng.choice(polar)
-        return _change(shorter, part, adjective=LEXICON[getattr(premise, part).adjective].opposite)
-    opposite = LEXICON[premise.verb].opposite
-    if opposite and grammar.chance(0.3):
-        return replace(shorter, verb=opposite)
-    return replace(shorter, negated=True)
-
-
-_NONE = LEXICON["the"]
-
-
-def _change(sentence: Sentence, part: str, **values: str) -> Sentence:
-    phrase = replace(getattr(sentence, part), **values)
-    return replace(sentence, subject=phrase) if part == "subject" else replace(sentence, object=phrase)
+def _names(statements: Sequence[Sentence]) -> set[str]:
+    phrases = [phrase for s in statements for phrase in (s.subject, s.place) if phrase is not None]
+    return {phrase.noun for phrase in phrases if phrase.is_name}

@@ -1,69 +1,27 @@
-"""The sample's encoder: a tiny XLM-R with random weights and a tokenizer trained on the sample's text."""
+"""The sample's encoder: a tiny XLM-R for masked LM, with random weights or with those of its pretraining."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stilts.sample.tokenizer import POSITIONS
+
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-VOCABULARY = 1500
-HIDDEN, LAYERS, HEADS, POSITIONS = 64, 2, 4, 514
-INITIALIZER_RANGE = 0.05
-"""Wider than XLM-R's 0.02: with 64 dimensions and no pre-training, the tiny model learns in far fewer steps."""
-SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-"""Ids 0 to 3, as in XLM-R; <mask> is the last id, also as in XLM-R."""
-
-
-def train_tokenizer(texts: Sequence[str]) -> Tokenizer:
-    """A BPE tokenizer with XLM-R's white-space marks, special tokens and templates.
-
-    XLM-R's own is a Unigram model; the Unigram trainer of `tokenizers` gives other scores at every call (it sums in
-    hash order), the BPE trainer gives the same merges.
-    """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        # The last step keeps "Toriburg" and "?" apart, so that an answer can end before the question mark.
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation("isolated")]
-    )
-    tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=list(SPECIAL), show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    return tokenizer
-
-
-def write_model(folder: Path, texts: Sequence[str], seed: int) -> None:
-    """Write config, safetensors and tokenizer in the Hugging Face layout; the same texts and seed give the same bytes.
-
-    Args:
-        folder: made if need be.
-        texts: what the tokenizer is trained on.
-        seed: of the weights.
-    """
     import torch
-    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
+    from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=train_tokenizer(texts),
-        bos_token="<s>",
-        eos_token="</s>",
-        cls_token="<s>",
-        sep_token="</s>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-        mask_token="<mask>",
-        model_max_length=POSITIONS - 2,
-        model_input_names=["input_ids", "attention_mask"],
-    )
+HIDDEN, LAYERS, HEADS = 128, 3, 4
+INITIALIZER_RANGE = 0.05
+"""Wider than XLM-R's 0.02: so small a model learns in far fewer steps."""
+
+
+def write_random_model(folder: Path, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+    """Write config, safetensors and tokenizer in the Hugging Face layout, LM head included; the weights are random."""
+    import torch
+    from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
+
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
         hidden_size=HIDDEN,
@@ -83,3 +41,29 @@ def write_model(folder: Path, texts: Sequence[str], seed: int) -> None:
         model = XLMRobertaForMaskedLM(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def write_with_weights(
+    folder: Path, random: Path, encoder: Mapping[str, torch.Tensor], lm_head: Mapping[str, torch.Tensor]
+) -> None:
+    """The model at `random` with other weights, as a published masked LM.
+
+    Args:
+        encoder: named as in the encoder by itself.
+        lm_head: named as in `XLMRobertaLMHead`, without the decoder, which is the word embeddings.
+
+    Raises ValueError where a weight is missing or left over.
+    """
+    from transformers import AutoTokenizer, XLMRobertaForMaskedLM
+
+    model = XLMRobertaForMaskedLM.from_pretrained(random)
+    weights = {f"roberta.{name}": value for name, value in encoder.items()}
+    weights |= {f"lm_head.{name}": value for name, value in lm_head.items()}
+    names = (name for name, _ in model.named_parameters(remove_duplicate=False))
+    own = {name for name in names if not name.startswith("lm_head.decoder.")}  # it is tied to what is given
+    given = set(weights) - {name for name, _ in model.named_buffers()}
+    if given != own:
+        raise ValueError(f"weights differ from the model's in {sorted(own ^ given)}")
+    model.load_state_dict(weights, strict=False)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(random).save_pretrained(folder)

@@ -1,8 +1,8 @@
-"""The generated sample benchmark: same seed, same bytes; official formats; no item in two sets; a usable model."""
+"""The generated sample benchmark: same seed, same bytes; official formats; no item in two sets; usable models."""
 
 from __future__ import annotations
 
-import filecmp
+import hashlib
 import json
 import re
 from collections import Counter
@@ -14,25 +14,22 @@ from stilts.config import DataSettings
 from stilts.data.sources import read_examples
 from stilts.errors import InputError
 from stilts.sample import generate
-from stilts.sample.benchmark import SIZES, check_replaceable
-from stilts.tasks import get_task
+from stilts.sample.benchmark import check_replaceable, write_data
+from stilts.sample.language import base_language, invented_languages
+from stilts.sample.sets import SIZES
+from stilts.tasks import TASKS, get_task
 
-CODES = ("en", "qaa", "qab", "qac", "qad")
+INVENTED = tuple(f"qa{letter}" for letter in "abcdefghijklmnop")
+CODES = ("en", *INVENTED)
 TAGS = {"ADJ", "ADP", "ADV", "AUX", "DET", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "VERB"}
 PARALLEL = (("xnli", "dev"), ("xnli", "test"), ("pawsx", "dev"), ("pawsx", "test"), ("mlqa", "dev"), ("xquad", "test"))
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sample") / "one"
-    generate(out, seed=1)
-    return out
+FOUR = ("en", "qaa", "qaf", "qap")
 
 
 def languages_of(task: str, split: str) -> tuple[str, ...]:
     if split == "train" or get_task(task).kind == "intermediate":
         return ("en",)
-    return CODES[1:] if task == "tatoeba" else CODES
+    return INVENTED if task in ("tatoeba", "xcopa") else CODES
 
 
 def all_sets() -> list[tuple[str, str, str]]:
@@ -43,33 +40,52 @@ def examples(root: Path, task: str, split: str, code: str) -> list:
     return read_examples(get_task(task), split, code, DataSettings(root=str(root)))[0]
 
 
-def contents(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+def contents(root: Path) -> dict[str, str]:
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sample: Path, tmp_path: Path) -> None:
-    generate(tmp_path / "two", seed=1)
-    assert contents(tmp_path / "two") == contents(sample)
-    generate(tmp_path / "three", seed=2, languages=1)
-    assert not filecmp.cmp(sample / "xnli/dev-en.tsv", tmp_path / "three/xnli/dev-en.tsv", shallow=False)
-    model = "model/model.safetensors"
-    assert (sample / model).read_bytes() != (tmp_path / "three" / model).read_bytes()
-    assert not (tmp_path / "three/xnli/dev-qab.tsv").exists()
+    def written(name: str, seed: int, languages: int) -> dict[str, str]:
+        write_data(tmp_path / name, seed, [base_language(), *invented_languages(languages, seed)])
+        return contents(tmp_path / name)
+
+    one = {path: digest for path, digest in contents(sample).items() if path.count("/") and "model" not in path}
+    fewer = written("fewer", 1, 6)
+    assert {path: digest for path, digest in one.items() if path in fewer} == fewer  # more languages change nothing
+    assert {path for path in one if path not in fewer} == {p for p in one if re.search("qa[g-p]", p.lower())}
+    assert not set(written("other", 2, 1).values()) & set(one.values())
 
 
-@pytest.mark.slow
+def test_every_task_but_the_licensed_ones_has_its_files(sample: Path) -> None:
+    assert set(SIZES) == set(TASKS) - {"mlm", "anli_plus", "lareqa"}
+    joined = examples(sample, "anli_plus", "train", "en")
+    assert len(joined) == sum(SIZES[task]["train"] for task in ("snli", "mnli", "anli")) - SIZES["snli"]["train"] // 100
+    assert len(examples(sample, "xcopa", "dev", "qac")) == SIZES["copa"]["dev"]
+    text = examples(sample, "mlm", "train", "qac")
+    assert len(text) == 1600
+
+
+def test_lareqa_is_xquad_with_sentences(sample: Path) -> None:
+    assert len(examples(sample, "lareqa", "train", "en")) == SIZES["squad_v1"]["train"]
+    for code in FOUR:
+        rows, plain = examples(sample, "lareqa", "test", code), examples(sample, "xquad", "test", code)
+        assert [(row.id, row.context, row.answers) for row in rows] == [(r.id, r.context, r.answers) for r in plain]
+        for row in rows:
+            assert " ".join(row.sentences) == row.context
+            assert row.answers[0][0] in row.sentences[row.right]
+
+
 def test_the_readers_read_every_set_with_labels_and_full_size(sample: Path) -> None:
     for task, split, code in all_sets():
         rows = examples(sample, task, split, code)
         undecided = SIZES[task][split] // 100 if task == "snli" else 0  # SNLI's rows without a gold label
         assert len(rows) == SIZES[task][split] - undecided, (task, split, code)
         for row in rows:
-            label = getattr(row, "label", None) or getattr(row, "tags", None) or getattr(row, "english", None)
-            assert label or row.answers is not None, (task, split, code, row)
+            labels = [getattr(row, name, None) for name in ("label", "tags", "english", "answers")]
+            assert any(label is not None for label in labels), (task, split, code, row)
 
 
-@pytest.mark.slow
 def test_no_item_of_a_training_set_is_in_another_set(sample: Path) -> None:
     seen: dict[str, str] = {}
     for task, split, code in all_sets():
@@ -85,6 +101,8 @@ def keys_of(row: object) -> list[str]:
         return [row.id, normal(row.context), normal(row.question)]
     if hasattr(row, "text_a"):
         return [normal(row.text_a + " / " + row.text_b)]
+    if hasattr(row, "choices"):
+        return [normal(" / ".join((row.text, *row.choices)))]
     if hasattr(row, "words"):
         return [normal(" ".join(row.words))]
     return [normal(row.english)]
@@ -94,22 +112,23 @@ def normal(text: str) -> str:
     return re.sub(r"\W+", " ", text.lower()).strip()
 
 
-@pytest.mark.slow
+def test_no_sentence_of_the_text_is_a_sentence_to_translate_or_tag(sample: Path) -> None:
+    text = (sample / "mlm_text/sample/en.txt").read_text(encoding="utf-8")
+    seen = {normal(sentence) for sentence in re.split(r"[.?]\s", text)}
+    assert not seen & {key for row in examples(sample, "tatoeba", "test", "qaa") for key in keys_of(row)}
+    assert not seen & {key for row in examples(sample, "udpos", "test", "en") for key in keys_of(row)}
+
+
 def test_parallel_sets_hold_the_same_items_in_every_language(sample: Path) -> None:
     for task, split in PARALLEL:
         base = examples(sample, task, split, "en")
-        for code in CODES[1:]:
+        for code in FOUR[1:]:
             rows = examples(sample, task, split, code)
             assert [row.id for row in rows] == [row.id for row in base]
             if hasattr(base[0], "label"):
                 assert [row.label for row in rows] == [row.label for row in base]
-            else:
-                names = [a.answers[0][0] for a in base if a.question.startswith("Where")]
-                assert names
-                assert names == [r.answers[0][0] for r, b in zip(rows, base, strict=True) if b.question[:5] == "Where"]
 
 
-@pytest.mark.slow
 def test_answers_lie_where_the_file_says_and_some_questions_of_squad_v2_have_none(sample: Path) -> None:
     for task, split in (("squad_v1", "train"), ("xquad", "test"), ("mlqa", "test"), ("tydiqa", "dev")):
         for code in languages_of(task, split):
@@ -118,63 +137,64 @@ def test_answers_lie_where_the_file_says_and_some_questions_of_squad_v2_have_non
                 assert row.context[start : start + len(text)] == text
                 assert not re.search(r"[.,?]|^\W|\W$", text)
     answered = Counter(bool(row.answers) for row in examples(sample, "squad_v2", "train", "en"))
-    assert answered[False] > 150
-    assert answered[True] > 400
+    assert 0.25 < answered[False] / answered.total() < 0.42
 
 
-@pytest.mark.slow
 def test_labels_are_balanced_and_tags_varied(sample: Path) -> None:
-    assert set(Counter(row.label for row in examples(sample, "mnli", "train", "en")).values()) == {800}
-    assert set(Counter(row.label for row in examples(sample, "pawsx", "dev", "qab")).values()) == {50}
-    tags = Counter(tag for row in examples(sample, "udpos", "train", "en") for tag in row.tags)
-    assert set(tags) == TAGS
+    assert len(set(Counter(row.label for row in examples(sample, "mnli", "train", "en")).values())) == 1
+    assert set(Counter(row.label for row in examples(sample, "pawsx", "dev", "qab")).values()) == {100}
+    for task in ("hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa"):
+        counts = Counter(row.label for row in examples(sample, task, "train", "en"))
+        assert max(counts.values()) <= min(counts.values()) + 2, (task, counts)
+    assert {tag for row in examples(sample, "udpos", "train", "en") for tag in row.tags} == TAGS
 
 
-@pytest.mark.slow
-def test_the_model_opens_and_its_tokenizer_works_as_xlm_r_does(sample: Path) -> None:
+def test_every_second_line_of_an_invented_language_ends_with_its_translation(sample: Path) -> None:
+    lines = (sample / "mlm_text/sample/qac.txt").read_text(encoding="utf-8").splitlines()
+    english = {word.lower() for word in re.findall(r"\w+", (sample / "mlm_text/sample/en.txt").read_text())}
+    shares = [sum(word.lower() in english for word in re.findall(r"\w+", line)) / len(line.split()) for line in lines]
+    assert max(shares[::2]) < 0.5  # names
+    assert sum(shares[1::2]) / len(shares[1::2]) > 0.4
+
+
+def test_the_model_opens_and_its_tokenizer_works_as_xlm_r_does(sample: Path, tokenizer) -> None:
     import torch
-    from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+    from transformers import AutoModel, AutoModelForMaskedLM
 
-    tokenizer = AutoTokenizer.from_pretrained(sample / "model")
     assert tokenizer.is_fast
-    assert len(tokenizer) <= 2000
     assert [tokenizer.convert_tokens_to_ids(t) for t in ("<s>", "<pad>", "</s>", "<unk>")] == [0, 1, 2, 3]
     assert tokenizer.mask_token_id == len(tokenizer) - 1
-    row = tokenizer("Who chased a dog in Toriburg?", "Two cats.", return_offsets_mapping=True)
+    row = tokenizer("Who followed a dog in Toburg?", "Two cats.", return_offsets_mapping=True)
     tokens = tokenizer.convert_ids_to_tokens(row["input_ids"])
     first, second = tokens.index("</s>"), len(tokens) - 1
     assert (tokens[0], tokens[second]) == ("<s>", "</s>")
     assert [i for i, token in enumerate(tokens) if token == "</s>"] == [first, first + 1, second]
-    assert tokens[first - 1] == "?"
-    at = tokens.index("▁chased")
-    assert row["offset_mapping"][at] == (4, 10)
-    model = AutoModel.from_pretrained(sample / "model").eval()
+    assert tokens[first - 3 : first] == ["▁to", "burg", "?"]
+    at = tokens.index("▁followed")
+    assert row["offset_mapping"][at] == (4, 12)
+    assert tokenizer.decode(row["input_ids"], skip_special_tokens=True) == "who followed a dog in toburg? two cats."
+    model = AutoModel.from_pretrained(sample / "model_random").eval()
     assert model.config.model_type == "xlm-roberta"
     with torch.no_grad():
         hidden = model(**tokenizer(["A dog."], return_tensors="pt")).last_hidden_state
-    assert hidden.shape[-1] == 64
     assert torch.isfinite(hidden).all()
-    lm = AutoModelForMaskedLM.from_pretrained(sample / "model")
+    lm = AutoModelForMaskedLM.from_pretrained(sample / "model_random")
+    assert lm.get_output_embeddings().weight is lm.get_input_embeddings().weight
     assert lm.get_output_embeddings().weight.shape[0] == len(tokenizer)
 
 
-@pytest.mark.slow
-def test_no_text_of_the_sample_has_unknown_tokens(sample: Path) -> None:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(sample / "model")
+def test_no_text_of_the_sample_has_unknown_tokens(sample: Path, tokenizer) -> None:
     for code in CODES:
-        text = (sample / f"xnli/dev-{code}.tsv").read_text(encoding="utf-8")
-        assert tokenizer.unk_token_id not in tokenizer(text.split("\n")[:50])["input_ids"]
+        names = (f"xnli/dev-{code}.tsv", f"mlm_text/sample/{code}.txt", f"tatoeba/tatoeba.{code}-eng.{code}")
+        for path in (sample / name for name in names if (sample / name).is_file()):
+            lines = path.read_text(encoding="utf-8").split("\n")[:200]
+            assert all(tokenizer.unk_token_id not in ids for ids in tokenizer(lines)["input_ids"]), path
 
 
-@pytest.mark.slow
 def test_facts_and_readme_lie_beside_the_data(sample: Path) -> None:
     facts = json.loads((sample / "sample.json").read_text(encoding="utf-8"))
-    assert facts["seed"] == 1
-    assert list(facts["languages"]) == list(CODES)
-    assert facts["languages"]["qab"]["word_order"] == "SOV"
-    assert "sample" in (sample / "README.txt").read_text(encoding="utf-8")
+    assert (facts["seed"], facts["shuffled_labels"]) == (1, [])
+    assert "qaa to qap" in (sample / "README.txt").read_text(encoding="utf-8")
 
 
 def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Words the sets of the sample benchmark in every language that has them, and writes the official files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stilts.sample import files, files_choice
+from stilts.sample.files_span import write_conllu, write_squad
+from stilts.sample.language import Language
+from stilts.sample.sets import ANLI_ROUNDS, SIZES, TEXT, Sets
+
+CORPUS = "mlm_text/sample"
+_MNLI = {"train": ("train", 0, 1), "dev": ("dev_matched", 100_000, 5)}
+"""File name, first prompt id and annotators."""
+_CHOICE: dict[str, tuple[files_choice.Writer, Mapping[str, str]]] = {
+    "hellaswag": (
+        files_choice.write_hellaswag,
+        {"train": "hellaswag/hellaswag_train.jsonl", "dev": "hellaswag/hellaswag_val.jsonl"},
+    ),
+    "commonsenseqa": (
+        files_choice.write_commonsenseqa,
+        {split: f"commonsenseqa/{split}_rand_split.jsonl" for split in ("train", "dev")},
+    ),
+    "cosmosqa": (files_choice.write_cosmosqa, {"train": "cosmosqa/train.csv", "dev": "cosmosqa/valid.csv"}),
+    "socialiqa": (
+        files_choice.write_socialiqa,
+        {
+            split: f"socialiqa/socialIQa_v1.4_{name}.jsonl"
+            for split, name in (("train", "trn"), ("dev", "dev"), ("test", "tst"))
+        },
+    ),
+    "copa": (files_choice.write_copa, {"train": "copa/train-en.jsonl", "dev": "copa/val-en.jsonl"}),
+}
+
+
+def write_sets(root: Path, sets: Sets, languages: Sequence[Language]) -> None:
+    """Write everything below `root`; `languages` has the base language first."""
+    writer = _Writer(root, sets, languages)
+    writer.text()
+    writer.inference()
+    writer.parallel_pairs()
+    writer.tagging()
+    writer.questions()
+    writer.choices()
+    for language in languages[1:]:
+        files.write_aligned(root / "tatoeba", sets.items["tatoeba", "test", ""], language, languages[0])
+
+
+class _Writer:
+    def __init__(self, root: Path, sets: Sets, languages: Sequence[Language]) -> None:
+        self.root, self.sets, self.languages, self.base = root, sets, languages, languages[0]
+
+    def items(self, task: str, split: str, part: str = "") -> list[Any]:
+        return self.sets.items[task, split, part]
+
+    def having(self, split: str) -> Sequence[Language]:
+        """The languages that have a split: training sets are in the base language."""
+        return self.languages[:1] if split == "train" else self.languages
+
+    def text(self) -> None:
+        for language in self.languages:
+            path = self.root / CORPUS / f"{language.code}.txt"
+            files.write_text(path, self.items(TEXT, "train", language.code), language, self.base)
+
+    def inference(self) -> None:
+        root, base = self.root, self.base
+        for split, (name, first_prompt, annotators) in _MNLI.items():
+            path = root / f"mnli/glue_data/MNLI/{name}.tsv"
+            files.write_glue_mnli(path, self.items("mnli", split), base, first_prompt, annotators)
+        for split in SIZES["snli"]:
+            path = root / f"snli/snli_1.0/snli_1.0_{split}.jsonl"
+            files.write_snli(path, self.items("snli", split), base, f"sample-{split}")
+        for split in SIZES["anli"]:
+            for number in ANLI_ROUNDS:
+                path = root / f"anli/anli_v1.0/R{number}/{split}.jsonl"
+                files.write_anli(path, self.items("anli", split, number), base, f"r{number}-{split}")
+
+    def parallel_pairs(self) -> None:
+        for task, folder in (("xnli", "xnli"), ("pawsx", "pawsx/xtreme")):
+            for split in SIZES[task]:
+                for language in self.having(split):
+                    path = self.root / f"{folder}/{split}-{language.code}.tsv"
+                    files.write_pairs(path, self.items(task, split), language)
+
+    def tagging(self) -> None:
+        for split in SIZES["udpos"]:
+            for language in self.having(split):
+                treebank = "English" if language.is_base else language.code.capitalize()
+                name = f"{language.code}_sample-ud-{split}"
+                path, items = (
+                    self.root / f"ud/UD_{treebank}-Sample/{name}.conllu",
+                    self.items("udpos", split, language.code),
+                )
+                write_conllu(path, items, language, name, self.sets.orders.get(("udpos", split)))
+
+    def questions(self) -> None:
+        for task, version, name in (("squad_v1", "1.1", "1.1"), ("squad_v2", "v2.0", "2.0")):
+            for split in SIZES[task]:
+                path = self.root / f"squad/{split}-v{name}.json"
+                write_squad(path, self.items(task, split), self.base, f"{task} {split}", version, task == "squad_v2")
+        for language in self.languages:
+            code = language.code
+            for split in SIZES["mlqa"]:
+                path = self.root / f"mlqa/MLQA_V1/{split}/{split}-context-{code}-question-{code}.json"
+                write_squad(path, self.items("mlqa", split), language, f"mlqa {split}", "1.0")
+            xquad = self.items("xquad", "test")
+            write_squad(self.root / f"xquad/xquad.{code}.json", xquad, language, "xquad", "1.1")
+            # LAReQA's XQuAD-R is XQuAD with the boundaries of sentences
+            write_squad(self.root / f"lareqa/xquad-r/{code}.json", xquad, language, "xquad", "1.1", boundaries=True)
+        for split in SIZES["tydiqa"]:
+            for language in self.having(split):
+                code, key = language.code, f"tydiqa {language.code} {split}"
+                path = self.root / f"tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{code}.{split}.json"
+                write_squad(path, self.items("tydiqa", split, code), language, key, f"TyDiQA-GoldP-1.1-{split}")
+
+    def choices(self) -> None:
+        for task, (write, paths) in _CHOICE.items():
+            for split, path in paths.items():
+                name = "val" if (task, split) == ("hellaswag", "dev") else split
+                write(self.root / path, self.items(task, split), self.base, name)
+        for language in self.languages[1:]:  # XCOPA's validation set is the translation of COPA's
+            folder, code = self.root / "xcopa/data" / language.code, language.code
+            files_choice.write_copa(folder / f"val.{code}.jsonl", self.items("copa", "dev"), language, "val")
+            files_choice.write_copa(folder / f"test.{code}.jsonl", self.items("xcopa", "test"), language, "test")
