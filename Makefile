@@ -31,7 +31,7 @@ help:  ## show this list
 
 setup: $(OPERATORS)  ## make .venv, install everything, build DeepSpeed's operators
 
-demo: $(OPERATORS)  ## the whole way on generated data: sample, study, table (about 5 minutes on 2 cores)
+demo: $(OPERATORS)  ## the whole way on generated data: sample, study, table (about 6 minutes on 2 cores)
 	$(BIN)/stilts sample sample_data --seed 1
 	$(BIN)/stilts run studies/sample.yaml
 

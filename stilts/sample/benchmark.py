@@ -48,7 +48,7 @@ def generate(
         seed: everything drawn follows from it: the same arguments give the same bytes of text.
         languages: number of invented languages beside the base language.
         shuffled: tasks whose training labels are shuffled.
-        pretrained: also write `model`, which takes two minutes on two cores the first time; `model_random` is
+        pretrained: also write `model`, which takes about two minutes on two cores the first time; `model_random` is
             always written.
 
     Raises:
