@@ -11,6 +11,7 @@ import subprocess
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -103,7 +104,20 @@ def setup() -> World:
         verbose=False,
         timeout=datetime.timedelta(minutes=TIMEOUT_MINUTES),
     )
+    if device.type == "cpu":
+        _unlink_shared_memory(rank)
     return World(rank, size, local_rank, device)
+
+
+def _unlink_shared_memory(rank: int) -> None:
+    """Take the name off DeepSpeed's buffer for collectives within a node: 66 MiB a rank that it would never give back.
+
+    Every rank has mapped it after the barrier and keeps it until it ends, however that is. Name and size: DeepSpeed's
+    ops/csrc/cpu/comm/shm.cpp, version 0.19.8.
+    """
+    dist.barrier()
+    address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+    Path(f"/dev/shm/deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}").unlink(missing_ok=True)
 
 
 def _keep_memory() -> None:

@@ -39,7 +39,8 @@ def launch(study: Path, launcher: str) -> list[float]:
 
     sets = [tiny.make_set(study, study / "model", "xnli", 5, "dev", "de")]
     path = tiny.make_run(study, study / "model", launcher, {"mnli": 24, "squad_v1": 24}, evaluation_sets=sets)
-    words = [word.format(port=free_port()) for word in LAUNCHERS[launcher]]
+    port = free_port()
+    words = [word.format(port=port) for word in LAUNCHERS[launcher]]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMIX_", "SLURM_", "MASTER_"))}
     environment |= {"OMP_NUM_THREADS": "1", "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -49,6 +50,7 @@ def launch(study: Path, launcher: str) -> list[float]:
     status = json.loads((path.parent / "status.json").read_text())
     assert status["state"] == "done"
     assert len(status["ranks"]) == (1 if launcher == "python" else 2)
+    assert not list(Path("/dev/shm").glob(f"deepspeed*_{port}_*")), "shared memory is left behind"
     events = EventAccumulator(str(path.parent / "tensorboard"))
     events.Reload()
     return [event.value for event in events.Scalars("train/loss")]
