@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, TokenHead
 from stilts.formats.pair import unlabelled
@@ -67,7 +67,8 @@ class TaggingFormat(Format):
                     position += len(word)
                 assert position + after == len(place)
                 labels = [tags[word] if word >= 0 else IGNORE for word in place]
-                rows.append({**row, "example": index, "labels": labels, "word": place})
+                cut = any(len(pieces[example.words[first + offset]]) > room for offset in range(len(split)))
+                rows.append({**row, "example": index, "labels": labels, "word": place, TRUNCATED: cut})
         return rows
 
     def head(self, task: Task, hidden_size: int, dropout: float) -> torch.nn.Module:
