@@ -68,7 +68,7 @@ def prepared_facts(folder: Path, refs: Sequence[SetRef]) -> list[dict[str, Any]]
         manifest = PreparedSet(folder / ref.folder).manifest
         spec = manifest["facts"]["spec"]
         kept = {key: manifest[key] for key in ("examples", "rows", "truncated", "tokens", "dropped")}
-        named = {key: spec[key] for key in ("task", "split", "language", "part", "max_length")}
+        named = {key: spec[key] for key in ("task", "split", "language", "part", "limit", "max_length")}
         out.append({**named, "folder": ref.folder, **kept, "truncated_share": manifest["truncated"] / manifest["rows"]})
     return out
 
@@ -78,7 +78,7 @@ def prepared_table(sets: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [
         (
             f"{one['task']}/{one['split']}/{one['language']}",
-            None if one["part"] == "all" else one["part"],
+            _part(one),
             f"{one['examples']:,}",
             f"{one['rows']:,}",
             f"{one['tokens']['total']:,}",
@@ -91,6 +91,11 @@ def prepared_table(sets: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
         )
         for one in sets
     ]
+
+
+def _part(one: dict[str, Any]) -> str | None:
+    limit = None if one["limit"] is None else f"first {one['limit']:,}"
+    return " ".join(filter(None, (None if one["part"] == "all" else one["part"], limit))) or None
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
