@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,17 @@ from filelock import FileLock, Timeout
 
 from stilts.config import SetRef, Study
 from stilts.data.leaks import LeakCheck
-from stilts.data.parts import check_usable, take_part
+from stilts.data.parts import check_usable, take_part, trainable
 from stilts.data.provenance import Fingerprints, digest
+from stilts.data.sizes import size_note
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import PreparedSet, write_set
 from stilts.data.transductive import Seen, check_texts
 from stilts.errors import InputError, StiltsError
-from stilts.tasks import MLM, TASKS, get_task
-from stilts.tasks.examples import Example
+from stilts.tasks import MLM, TASKS, get_task, training_chain
+from stilts.tasks.base import Task
+from stilts.tasks.examples import Example, TaggingExample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,8 +72,17 @@ class _Preparation:
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
+    _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
+        refs = self.make(progress, wanted)
+        found = [(spec, PreparedSet(self.folder / ref.folder).manifest) for spec, ref in zip(wanted, refs, strict=True)]
+        note = size_note([(spec, manifest["read"]) for spec, manifest in found], self.study.data)
+        if note:
+            log.warning("%s", note)
+        return refs
+
+    def make(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
         reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
@@ -111,6 +122,7 @@ class _Preparation:
 
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
         """What the manifest keeps, and what a set is compared with before it is used again."""
+        training = replace(spec, split="train") if get_task(spec.task).learns_labels else None
         compared = spec.is_text or (self.study.data.exclude_overlap and spec.purpose != "evaluate")
         return {
             "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
@@ -118,6 +130,7 @@ class _Preparation:
             "model": self.study.model.name,
             "tokenizer": self.fingerprints.of_tokenizer(self.study.model),
             "checked_against": scored if compared else None,
+            "labels_from": self.sources(training) if training else None,
         }
 
     def examples(self, spec: SetSpec) -> list[Example]:
@@ -126,7 +139,7 @@ class _Preparation:
         task = get_task(spec.task)
         if self._last[0] != key:
             self._last = key, read_examples(task, spec.split, spec.language, self.study.data)[0]
-        part = take_part(self._last[1], spec.part)
+        part = trainable(task, take_part(self._last[1], spec.part), spec.purpose)
         check_usable(task, spec, part, find_files(task, spec.split, spec.language, self.study.data))
         return part
 
@@ -135,7 +148,7 @@ class _Preparation:
         from stilts.data.overlap import drop
         from stilts.formats import get_format
 
-        task, every = get_task(spec.task), self.examples(spec)
+        task, every = self.task(spec.task), self.examples(spec)
         examples, articles = drop(every, hit)
         dropped = {"examples": len(every) - len(examples), "articles": articles}
         if hit:
@@ -149,10 +162,23 @@ class _Preparation:
         )
         if not rows:
             raise StiltsError(f"{_name(spec)} has {len(examples)} examples but no feature row")
-        manifest: dict[str, Any] = {"facts": facts, "dropped": dropped}
+        manifest: dict[str, Any] = {"facts": facts, "dropped": dropped, "read": len(self._last[1])}
         if spec in self._seen:
             manifest["transductive"] = list(self._seen[spec].notes)
+        if task.learns_labels:
+            manifest["labels"] = task.labels
         write_set(folder, task.format, examples, rows, manifest)
+
+    def task(self, name: str) -> Task:
+        """The declared task, with its labels where they are learned: every tag of the whole training split, sorted."""
+        task = get_task(name)
+        if not task.learns_labels:
+            return task
+        if name not in self._labels:
+            examples, _ = read_examples(task, "train", "en", self.study.data)
+            tags = {tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags or ()}
+            self._labels[name] = tuple(sorted(tags))
+        return replace(task, labels=self._labels[name])
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -204,7 +230,7 @@ def _who_trains_on(study: Study, task: str) -> str:
     chains = {}
     for target in study.target.tasks:
         own = study.target.per_task.get(target)
-        declared = TASKS[target].trains_on if target in TASKS else ()
+        declared = training_chain(study.training.preset, TASKS[target]) if target in TASKS else ()
         chains[target] = own.train if own is not None and own.train is not None else declared
     needing = [target for target, chain in chains.items() if task in chain]
     recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]

@@ -47,6 +47,11 @@ class PreparedSet:
         with open(self.folder / EXAMPLES, encoding="utf-8") as lines:
             return [kind(**_tuples(json.loads(line))) for line in lines]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that `prepare` learned, in the order of the head's outputs; empty where the task declares them."""
+        return tuple(self.manifest.get("labels", ()))
+
     @cached_property
     def rows(self) -> datasets.Dataset:
         """The feature rows; `rows[i]` is a dict of lists and ints."""
