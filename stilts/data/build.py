@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.overlap import drop
-from stilts.data.parts import check_usable, take_part
+from stilts.data.parts import check_usable, take_part, trainable
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import EXAMPLES, Shard, load_examples, save_examples, write_shard
 from stilts.errors import InputError, StiltsError
 from stilts.formats.base import Feature
 from stilts.tasks import get_task
+from stilts.tasks.base import Task
 from stilts.tasks.examples import Example
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Job:
         tokenizer: the hash that tells the model's tokenizer from another one of the same name.
         folder: the temporary folder to make it in.
         hit: positions of examples that overlap evaluation data, to be dropped with their articles.
+        labels: those of a task that learns them; empty where it declares them.
     """
 
     spec: SetSpec
@@ -45,6 +47,13 @@ class Job:
     tokenizer: str
     folder: Path
     hit: frozenset[int] = frozenset()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """The declared task, with the labels that were learned."""
+        task = get_task(self.spec.task)
+        return replace(task, labels=self.labels) if self.labels else task
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,13 @@ class Begun:
     """A set whose examples are written.
 
     Attributes:
-        examples: how many there are.
+        read: examples of the whole split.
+        examples: how many the set holds.
         dropped: how many examples and articles were left out for their overlap.
         pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
     """
 
+    read: int
     examples: int
     dropped: dict[str, int]
     pieces: tuple[Piece, ...] = ()
@@ -80,8 +91,9 @@ def begin(job: Job) -> Begun:
     """
     from stilts.formats import get_format
 
-    spec, task = job.spec, get_task(job.spec.task)
-    every = usable_examples(spec, job.data)
+    spec, task = job.spec, job.task
+    found = read_examples(task, spec.split, spec.language, job.data)[0]
+    every = usable_examples(spec, job.data, found)
     examples, articles = drop(every, set(job.hit))
     dropped = {"examples": len(every) - len(examples), "articles": articles}
     examples = examples[: spec.limit]
@@ -91,13 +103,15 @@ def begin(job: Job) -> Begun:
     size = len(examples) if whole else SHARD
     starts = save_examples(job.folder / EXAMPLES, examples, size)
     if len(starts) == 1:
-        return Begun(len(examples), dropped, shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)})
+        return Begun(
+            len(found), len(examples), dropped, shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)}
+        )
     firsts = range(0, len(examples), size)
     pieces = tuple(
         Piece(number, first, start, min(size, len(examples) - first))
         for number, (first, start) in enumerate(zip(firsts, starts, strict=True))
     )
-    return Begun(len(examples), dropped, pieces)
+    return Begun(len(found), len(examples), dropped, pieces)
 
 
 def write_piece(job: Job, piece: Piece) -> Shard:
@@ -106,11 +120,10 @@ def write_piece(job: Job, piece: Piece) -> Shard:
     return _write(job, piece.number, examples, BATCH, piece.first)
 
 
-def usable_examples(spec: SetSpec, data: DataSettings, kept: Sequence[Example] | None = None) -> list[Example]:
-    """The examples of the spec's part, before any limit. `kept`: those of the whole split, if they are at hand."""
+def usable_examples(spec: SetSpec, data: DataSettings, found: Sequence[Example]) -> list[Example]:
+    """Those examples of the whole split that are of the spec's part, before any limit."""
     task = get_task(spec.task)
-    examples = kept if kept is not None else read_examples(task, spec.split, spec.language, data)[0]
-    part = take_part(examples, spec.part)
+    part = trainable(task, take_part(found, spec.part), spec.purpose)
     check_usable(task, spec, part, find_files(task, spec.split, spec.language, data))
     return part
 
@@ -122,7 +135,7 @@ def _write(job: Job, number: int, examples: Sequence[Example], batch: int, first
 def _batches(job: Job, examples: Sequence[Any], batch: int, first: int) -> Iterator[list[Feature]]:
     from stilts.formats import get_format
 
-    spec, task = job.spec, get_task(job.spec.task)
+    spec, task = job.spec, job.task
     form, found = get_format(task.format), False
     tokenizer = load_tokenizer(job.model, job.tokenizer, spec.max_length)
     for start in range(0, len(examples), batch):

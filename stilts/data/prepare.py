@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from stilts.data.build import Begun, Job, begin, name_of, usable_examples, write
 from stilts.data.leaks import LeakCheck
 from stilts.data.provenance import Fingerprints, digest
 from stilts.data.shown import Shown
+from stilts.data.sizes import size_note
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import LAYOUT, PreparedSet, Shard, commit, temporary_of
@@ -31,8 +32,8 @@ from stilts.data.workers import Call, carry_out, worker_count, workers
 from stilts.errors import InputError, StiltsError
 from stilts.files import write_text
 from stilts.formats import VERSIONS
-from stilts.tasks import MLM, TASKS, get_task
-from stilts.tasks.examples import Example
+from stilts.tasks import MLM, TASKS, get_task, training_chain
+from stilts.tasks.examples import Example, TaggingExample
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +84,17 @@ class _Preparation:
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
+    _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
+        refs = self.make(progress, wanted)
+        found = [(spec, PreparedSet(self.folder / ref.folder).manifest) for spec, ref in zip(wanted, refs, strict=True)]
+        note = size_note([(spec, manifest["read"]) for spec, manifest in found], self.study.data)
+        if note:
+            log.warning("%s", note)
+        return refs
+
+    def make(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
         reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
@@ -117,6 +127,7 @@ class _Preparation:
 
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
         """What the manifest keeps, and what a set is compared with before it is used again."""
+        training = replace(spec, split="train") if get_task(spec.task).learns_labels else None
         compared = spec.is_text or (self.study.data.exclude_overlap and spec.purpose != "evaluate")
         return {
             "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
@@ -126,6 +137,7 @@ class _Preparation:
             "layout": LAYOUT,
             "format_version": VERSIONS[get_task(spec.task).format],
             "checked_against": scored if compared else None,
+            "labels_from": self.sources(training) if training else None,
         }
 
     def hits(
@@ -164,7 +176,7 @@ class _Preparation:
             temporary = temporary_of(folders[spec])
             jobs[spec] = Job(
                 spec, self.study.model, self.study.data, facts[spec]["tokenizer"], temporary,
-                frozenset(hits.get(spec, ())),
+                frozenset(hits.get(spec, ())), self.labels(spec.task),
             )  # fmt: skip
             calls.append(((spec, None), (begin, (jobs[spec],))))
         shards: dict[SetSpec, dict[int, Shard]] = {}
@@ -182,14 +194,27 @@ class _Preparation:
 
     def finish(self, job: Job, folder: Path, facts: dict[str, Any], begun: Begun, shards: dict[int, Shard]) -> None:
         """Put a set that is whole in its place."""
-        manifest: dict[str, Any] = {"facts": facts, "dropped": begun.dropped}
+        manifest: dict[str, Any] = {"facts": facts, "dropped": begun.dropped, "read": begun.read}
         if job.hit:
             log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", name_of(job.spec),
                         begun.dropped["articles"], begun.dropped["examples"])  # fmt: skip
         if job.spec in self._seen:
             manifest["transductive"] = list(self._seen[job.spec].notes)
+        if job.labels:
+            manifest["labels"] = job.labels
         in_order = [shards[number] for number in sorted(shards)]
         commit(job.folder, folder, get_task(job.spec.task).format, begun.examples, in_order, manifest)
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        """The labels of a task that learns them: every tag of the whole training split, sorted."""
+        task = get_task(name)
+        if not task.learns_labels:
+            return ()
+        if name not in self._labels:
+            examples, _ = read_examples(task, "train", "en", self.study.data)
+            tags = {tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags or ()}
+            self._labels[name] = tuple(sorted(tags))
+        return self._labels[name]
 
 
 def _is_current(folder: Path, facts: dict[str, Any]) -> bool:
@@ -204,7 +229,7 @@ def _who_trains_on(study: Study, task: str) -> str:
     chains = {}
     for target in study.target.tasks:
         own = study.target.per_task.get(target)
-        declared = TASKS[target].trains_on if target in TASKS else ()
+        declared = training_chain(study.training.preset, TASKS[target]) if target in TASKS else ()
         chains[target] = own.train if own is not None and own.train is not None else declared
     needing = [target for target, chain in chains.items() if task in chain]
     recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]

@@ -25,10 +25,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def filled_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """As `lines`, but blank lines at the end of the file are left out and a blank line elsewhere is an error."""
+    """As `lines`, but blank lines at the end of the file are left out and a blank line elsewhere is an error.
+
+    A line of tabs is not blank: all its fields are empty.
+    """
     blank = 0
     for row, text in lines(path):
-        if not text.strip():
+        if not text.strip(" \r"):
             blank = blank or row
             continue
         if blank:

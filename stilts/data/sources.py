@@ -16,6 +16,7 @@ from pathlib import Path
 from stilts.config import DataSettings
 from stilts.data.read_choice import LABELS
 from stilts.data.read_retrieval import both_sides
+from stilts.data.read_supertags import SUFFIX
 from stilts.data.readers import READERS
 from stilts.errors import InputError
 from stilts.tasks import get_task
@@ -47,19 +48,18 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
     if _is_joined(task, split, language, data):
         return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
     override = override_of(task, split, language, data)
-    patterns = [override] if override is not None else _declared(task, split, language, data)
+    patterns = [[override]] if override is not None else _declared(task, split, language, data)
     bases = [Path(data.root)] if data.root else []
     if override is not None:
         bases.append(Path())
     tried = []
-    for pattern in patterns:
+    for parts in patterns:
         for base in bases:
-            path = base / pattern
-            tried.append(path)
-            found = _existing(task, path, language)
+            tried.append(base / " + ".join(parts))
+            found = [path for part in parts for path in _existing(task, base, part, language)]
             if found:
                 return found
-            if path.is_absolute() and path == Path(pattern):
+            if Path(parts[0]).is_absolute():
                 break
     where = f"data.files.{task.name}.{split}.{language}" if override is not None else "data.root or data.files"
     raise InputError(
@@ -109,7 +109,8 @@ def override_of(task: Task, split: str, language: str, data: DataSettings) -> st
     return next((files[name][language] for name in names if language in files.get(name, {})), None)
 
 
-def _declared(task: Task, split: str, language: str, data: DataSettings) -> list[str]:
+def _declared(task: Task, split: str, language: str, data: DataSettings) -> list[list[str]]:
+    """The candidates, each as the parts that are read together."""
     if split not in task.files:
         raise InputError(
             f"{task.name} has no {split} split",
@@ -124,16 +125,21 @@ def _declared(task: Task, split: str, language: str, data: DataSettings) -> list
         )
     names = get_language(language)
     values = {"language": language, "iso3": names.iso3, "name": names.name.lower()}
-    return [pattern.format(**values) for pattern in task.files[split].split("|")]
+    return [pattern.format(**values).split(" + ") for pattern in task.files[split].split("|")]
 
 
-def _existing(task: Task, path: Path, language: str) -> list[Path]:
+def _existing(task: Task, base: Path, pattern: str, language: str) -> list[Path]:
+    path = base / pattern
     if task.reader == "retrieval":
         exists = path.is_file() or any(path.with_name(f"{path.name}.{end}").is_file() for end in ("eng", "en"))
         return both_sides(path, language, get_language(language).iso3) if exists else []
+    matches = [path] if path.exists() else sorted(base / match for match in glob.glob(pattern, root_dir=base))
+    if task.reader == "supertags":  # CCGbank is folders of files
+        inside = [sorted(match.rglob(f"*{SUFFIX}")) if match.is_dir() else [match] for match in matches]
+        return [file for files in inside for file in files]
     if path.is_dir():
         raise InputError(f"{path} is a folder", "a file", "name a file in it")
     if path.is_file():
         labels = path.with_name(path.stem + LABELS)
         return [path, labels] if task.reader == "socialiqa" and labels.is_file() else [path]
-    return sorted(Path(p) for p in glob.glob(str(path))) if "*" in str(path) else []
+    return matches

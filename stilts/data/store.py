@@ -50,6 +50,11 @@ class PreparedSet:
         """The raw examples (dataclasses of `stilts.tasks.examples`), in file order."""
         return load_examples(self.folder / EXAMPLES, self.manifest["format"])
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that `prepare` learned, in the order of the head's outputs; empty where the task declares them."""
+        return tuple(self.manifest.get("labels", ()))
+
     @cached_property
     def rows(self) -> datasets.Dataset:
         """The feature rows; `rows[i]` is a dict of lists and ints."""
