@@ -35,6 +35,7 @@ class DataSettings:
     )
     limit: dict[str, dict[str, int]] = setting({}, "TASK: {SPLIT: N}: read the first N examples a language", minimum=1)
     mirror: str | None = setting(None, "folder laid out like hub repositories")
+    revisions: dict[str, str] = setting({}, "TASK: revision of its hub repository (a commit id)")
     cache_dir: str | None = setting(None, "where prepared features are kept; default <study folder>/features")
     processes: int | None = setting(
         None, "worker processes of `prepare`; default the CPUs at hand, one where there is little to do", minimum=1

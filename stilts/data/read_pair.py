@@ -7,7 +7,7 @@ reader they stay as they are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stilts.data.rawfile import filled_lines, lines, load_json_row, malformed, text_field
@@ -38,22 +38,27 @@ def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExa
     The id is the file's own, else the row number, so rows that are left out do not shift the others.
     """
     for path in paths:
-        dropped = 0
-        for row, name, text_a, text_b, label in _rows(task, path, language):
-            if label is not None and _SAME_LABEL.get(label) in task.labels:
-                label = _SAME_LABEL[label]
-            if label in _NO_GOLD and "entailment" in task.labels:
-                dropped += 1
-                continue
-            for field, text in (("first", text_a), ("second", text_b)):
-                if not text.strip() and "" not in task.placeholders:
-                    raise malformed(path, row, f"the {field} text is empty", "two texts", "mend or remove the row")
-            if label is not None and label not in task.labels:
-                expected = f"one of {', '.join(task.labels)}"
-                raise malformed(path, row, f"unknown label {label!r}", expected, "mend the row")
-            yield PairExample(name, text_a, text_b, label)
-        if dropped:
-            log.info("%s: left out %d rows without a gold label", path, dropped)
+        yield from pairs(task, path, _rows(task, path, language))
+
+
+def pairs(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[PairExample]:
+    """The pairs of one file's rows: see `read_pairs`. Raises InputError for an empty text or an unknown label."""
+    dropped = 0
+    for row, name, text_a, text_b, label in rows:
+        if label is not None and _SAME_LABEL.get(label) in task.labels:
+            label = _SAME_LABEL[label]
+        if label in _NO_GOLD and "entailment" in task.labels:
+            dropped += 1
+            continue
+        for field, text in (("first", text_a), ("second", text_b)):
+            if not text.strip() and "" not in task.placeholders:
+                raise malformed(path, row, f"the {field} text is empty", "two texts", "mend or remove the row")
+        if label is not None and label not in task.labels:
+            expected = f"one of {', '.join(task.labels)}"
+            raise malformed(path, row, f"unknown label {label!r}", expected, "mend the row")
+        yield PairExample(name, text_a, text_b, label)
+    if dropped:
+        log.info("%s: left out %d rows without a gold label", path, dropped)
 
 
 def _rows(task: Task, path: Path, language: str) -> Iterator[Row]:

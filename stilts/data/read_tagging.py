@@ -6,7 +6,7 @@ WikiAnn's own files have the language before each word (`en:word TAB tag`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stilts.data.rawfile import lines, malformed
@@ -27,10 +27,15 @@ def read_tagged(task: Task, paths: list[Path], language: str) -> Iterator[Taggin
     Sentences whose words are all "_" are left out: some treebanks withhold the text for its licence.
     """
     for path in paths:
-        for name, words in _conllu(path) if _is_conllu(path) else _tsv(path, f"{language}:"):
-            if len(words) > 1 and all(word == "_" for _, word, _ in words):
-                continue
-            yield TaggingExample(name, tuple(word for _, word, _ in words), _tags(task, path, words))
+        yield from tagged(task, path, _conllu(path) if _is_conllu(path) else _tsv(path, f"{language}:"))
+
+
+def tagged(task: Task, path: Path, sentences: Iterable[Sentence]) -> Iterator[TaggingExample]:
+    """The sentences of one file: see `read_tagged`. Raises InputError for an unknown tag."""
+    for name, words in sentences:
+        if len(words) > 1 and all(word == "_" for _, word, _ in words):
+            continue
+        yield TaggingExample(name, tuple(word for _, word, _ in words), _tags(task, path, words))
 
 
 def _tags(task: Task, path: Path, words: list[Word]) -> tuple[str, ...] | None:

@@ -1,7 +1,8 @@
 """Finds the raw files of a task's split in one language and reads them.
 
-Files come from `data.root` (official names, as each task declares them) or from `data.files`. Data from the hub or
-from a mirror of it (`data.mirror`) are a later step: without a root every split needs an entry in `data.files`.
+They come, in this order, from `data.files`, from `data.root` (official names, as each task declares them), from
+`data.mirror` (a folder laid out like hub repositories), and, where neither root nor mirror is set, from the hub. The
+same examples come out of each, but for what the hub's copies lack: ids of SNLI and XNLI, titles of XQuAD's articles.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from stilts.config import DataSettings
+from stilts.data.hub import hub_files, language_values, mirror_files, repositories
 from stilts.data.read_choice import LABELS
+from stilts.data.read_hub import read_hub
 from stilts.data.read_retrieval import both_sides
 from stilts.data.read_supertags import SUFFIX
 from stilts.data.readers import READERS
@@ -32,11 +35,11 @@ def read_examples(
 
     Raises InputError for a missing file (with every path that was tried) and for anything wrong in it.
     """
-    paths = find_files(task, split, language, data)
     if _is_joined(task, split, language, data):
-        examples: Iterable[Example] = _joined(task, split, language, data)
+        paths, examples = find_files(task, split, language, data), _joined(task, split, language, data)
     else:
-        examples = READERS[task.reader](task, paths, language)
+        paths, is_hub = _locate(task, split, language, data)
+        examples = (read_hub if is_hub else READERS[task.reader])(task, paths, language)
     return list(islice(_unique(examples), limit)), paths
 
 
@@ -47,7 +50,28 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
     """
     if _is_joined(task, split, language, data):
         return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
+    return _locate(task, split, language, data)[0]
+
+
+def _locate(task: Task, split: str, language: str, data: DataSettings) -> tuple[list[Path], bool]:
+    """The files of a split, and whether they are in the layout of the hub."""
     override = override_of(task, split, language, data)
+    if override is None and not data.root and not data.mirror:
+        return hub_files(task, split, language, data), True
+    try:
+        return _official(task, split, language, data, override), False
+    except InputError as error:
+        mirrored = mirror_files(task, split, language, data) if override is None else []
+        if mirrored:
+            return mirrored, True
+        if override is not None or not data.mirror:
+            raise
+        found = f"{error.found}, and none in {repositories(task, split, data)}"
+        raise InputError(found, error.expected, f"{error.change} or data.mirror") from None
+
+
+def _official(task: Task, split: str, language: str, data: DataSettings, override: str | None) -> list[Path]:
+    """The files that `data.files` or `data.root` has. Raises InputError with every path that was tried."""
     patterns = [[override]] if override is not None else _declared(task, split, language, data)
     bases = [Path(data.root)] if data.root else []
     if override is not None:
@@ -70,7 +94,7 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
 
 
 def is_official(task: Task, split: str, language: str, data: DataSettings) -> bool:
-    """Whether a split is read from `data.root`: neither the task nor a part of it has a file in `data.files`."""
+    """Whether a split is what was published: neither the task nor a part of it has a file in `data.files`."""
     if override_of(task, split, language, data) is not None:
         return False
     return all(is_official(get_task(part), split, language, data) for part in task.parts)
@@ -120,11 +144,10 @@ def _declared(task: Task, split: str, language: str, data: DataSettings) -> list
     if not data.root:
         raise InputError(
             f"{task.name}/{split}/{language} has no file: data.root is not set",
-            f"data.root, or data.files.{task.name}.{split}.{language} (hub ids and data.mirror are not read yet)",
+            f"data.root, or data.files.{task.name}.{split}.{language}",
             "set data.root to a folder with the official files",
         )
-    names = get_language(language)
-    values = {"language": language, "iso3": names.iso3, "name": names.name.lower()}
+    values = language_values(language)
     return [pattern.format(**values).split(" + ") for pattern in task.files[split].split("|")]
 
 

@@ -86,7 +86,6 @@ LATER = {
     "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
     "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
-    "data.mirror": {"data": {"mirror": "m"}},
     "slurm": {"launch": {"backend": "slurm"}},
     "nodes": {"launch": {"nodes": 2}},
     "tuned_on": {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "mnli"}}}}},
