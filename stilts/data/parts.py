@@ -29,6 +29,17 @@ def take_part(examples: Sequence[Example], part: str) -> list[Example]:
     return [example for example in examples if (article_of(example) in chosen) == (part == "heldout")]
 
 
+def trainable(task: Task, examples: Sequence[Example], purpose: str) -> list[Example]:
+    """Without pairs that have a placeholder for a missing text, where the set is trained on."""
+    if purpose != "train" or not task.placeholders:
+        return list(examples)
+    return [e for e in examples if not (isinstance(e, PairExample) and _has_placeholder(task, e))]
+
+
+def _has_placeholder(task: Task, pair: PairExample) -> bool:
+    return pair.text_a.strip() in task.placeholders or pair.text_b.strip() in task.placeholders
+
+
 def article_of(example: Example) -> str:
     """What must stay on one side: article or context, premise, sentence."""
     if isinstance(example, SpanExample):

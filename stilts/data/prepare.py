@@ -1,33 +1,39 @@
-"""From raw files to features on disk, once: what is there and whose sources did not change is kept."""
+"""From raw files to features on disk, once: what is there and whose sources did not change is kept.
+
+One process at a time works on a feature folder (a lock); it plans, looks for leaks, hands the sets to worker processes
+and puts each finished one in place by a rename. Killed at any moment, it leaves whole sets and temporary folders, which
+the next call removes.
+"""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from stilts.config import SetRef, Study
+from stilts.data.build import Begun, Job, begin, name_of, usable_examples, write_piece
 from stilts.data.leaks import LeakCheck
-from stilts.data.parts import check_usable, take_part
 from stilts.data.provenance import Fingerprints, digest
+from stilts.data.shown import Shown
+from stilts.data.sizes import size_note
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
-from stilts.data.store import PreparedSet, write_set
+from stilts.data.store import LAYOUT, PreparedSet, Shard, commit, temporary_of
 from stilts.data.transductive import Seen, check_texts
+from stilts.data.workers import Call, carry_out, worker_count, workers
 from stilts.errors import InputError, StiltsError
-from stilts.tasks import MLM, TASKS, get_task
-from stilts.tasks.examples import Example
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from stilts.files import write_text
+from stilts.formats import VERSIONS
+from stilts.tasks import MLM, TASKS, get_task, training_chain
+from stilts.tasks.examples import Example, TaggingExample
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +54,24 @@ def prepare(study: Study, specs: Sequence[SetSpec], folder: Path, progress: bool
 
     Raises:
         InputError: missing or malformed files, missing labels, an empty set, an overlap, an unknown model.
+        StiltsError: a worker process died.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _Preparation(study, list(dict.fromkeys(specs)), folder).run(progress, specs)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the feature folder; wait for another process that has it."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("another `stilts prepare` works in %s: waiting for it", folder)
+        print(f"another `stilts prepare` works in {folder}: waiting for it", file=sys.stderr, flush=True)
         lock.acquire()
     try:
-        return _Preparation(study, list(dict.fromkeys(specs)), folder).run(progress, specs)
+        yield
     finally:
         lock.release()
 
@@ -70,8 +84,17 @@ class _Preparation:
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
+    _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
+        refs = self.make(progress, wanted)
+        found = [(spec, PreparedSet(self.folder / ref.folder).manifest) for spec, ref in zip(wanted, refs, strict=True)]
+        note = size_note([(spec, manifest["read"]) for spec, manifest in found], self.study.data)
+        if note:
+            log.warning("%s", note)
+        return refs
+
+    def make(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
         reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
@@ -84,18 +107,11 @@ class _Preparation:
         stamp = self.folder / CHECKED
         if not todo and stamp.is_file() and stamp.read_text() == state:
             return [refs[spec] for spec in wanted]
-        hits = LeakCheck(self.study.data, self.specs, self.examples).run()
-        texts = {spec: [Path(source["path"]) for source in sources[spec]] for spec in self.specs if spec.is_text}
-        self._seen = check_texts(texts, reported, self.examples, self.study.data.exclude_overlap)
-        if self.study.data.exclude_overlap:
-            hits |= {spec: set(seen.shared) for spec, seen in self._seen.items() if seen.shared}
+        hits = self.hits(reported, sources)
         todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
-        with quiet():
-            for spec in _shown(todo, progress):
-                self.build(spec, self.folder / refs[spec].folder, facts[spec], hits.get(spec, set()))
-        temporary = stamp.with_suffix(".tmp")
-        temporary.write_text(state)
-        temporary.replace(stamp)
+        shown = Shown([(name_of(s), f"{s.purpose}, {s.part}") for s in todo], progress)
+        self.build(todo, {spec: self.folder / refs[spec].folder for spec in todo}, facts, hits, shown)
+        write_text(stamp, state)
         return [refs[spec] for spec in wanted]
 
     def sources(self, spec: SetSpec) -> list[dict[str, Any]]:
@@ -106,90 +122,99 @@ class _Preparation:
         except InputError as error:
             if spec.split != "train":
                 raise
-            needed = f"{_who_trains_on(self.study, spec.task)} is trained on {_name(spec)}, but {error.found}"
+            needed = f"{_who_trains_on(self.study, spec.task)} is trained on {name_of(spec)}, but {error.found}"
             raise InputError(needed, error.expected, error.change) from None
 
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
         """What the manifest keeps, and what a set is compared with before it is used again."""
+        training = replace(spec, split="train") if get_task(spec.task).learns_labels else None
         compared = spec.is_text or (self.study.data.exclude_overlap and spec.purpose != "evaluate")
         return {
             "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
             "sources": sources,
             "model": self.study.model.name,
             "tokenizer": self.fingerprints.of_tokenizer(self.study.model),
+            "layout": LAYOUT,
+            "format_version": VERSIONS[get_task(spec.task).format],
             "checked_against": scored if compared else None,
+            "labels_from": self.sources(training) if training else None,
         }
+
+    def hits(
+        self, reported: Sequence[SetSpec], sources: dict[SetSpec, list[dict[str, Any]]]
+    ) -> dict[SetSpec, set[int]]:
+        """Positions of the examples to drop. Raises InputError for an overlap that is not to be dropped."""
+        hits = LeakCheck(self.study.data, self.specs, self.examples).run() if reported else {}
+        texts = {spec: [Path(source["path"]) for source in sources[spec]] for spec in self.specs if spec.is_text}
+        self._seen = check_texts(texts, reported, self.examples, self.study.data.exclude_overlap)
+        if self.study.data.exclude_overlap:
+            hits |= {spec: set(seen.shared) for spec, seen in self._seen.items() if seen.shared}
+        self._last = (None, [])
+        return hits
 
     def examples(self, spec: SetSpec) -> list[Example]:
         """The examples of the spec's part, before any limit; the file read last is kept."""
         key = (spec.task, spec.split, spec.language)
-        task = get_task(spec.task)
         if self._last[0] != key:
-            self._last = key, read_examples(task, spec.split, spec.language, self.study.data)[0]
-        part = take_part(self._last[1], spec.part)
-        check_usable(task, spec, part, find_files(task, spec.split, spec.language, self.study.data))
-        return part
+            self._last = key, read_examples(get_task(spec.task), spec.split, spec.language, self.study.data)[0]
+        return usable_examples(spec, self.study.data, self._last[1])
 
-    def build(self, spec: SetSpec, folder: Path, facts: dict[str, Any], hit: set[int]) -> None:
-        """Read, drop, limit, tokenize and write one set."""
-        from stilts.data.overlap import drop
-        from stilts.formats import get_format
+    def build(
+        self,
+        todo: Sequence[SetSpec],
+        folders: dict[SetSpec, Path],
+        facts: dict[SetSpec, dict[str, Any]],
+        hits: dict[SetSpec, set[int]],
+        shown: Shown,
+    ) -> None:
+        """Make the sets, those with most data first, and put each in its place when it is whole."""
+        size = {spec: sum(source["size"] for source in facts[spec]["sources"]) for spec in todo}
+        count = worker_count(self.study.data.processes, sum(size.values()))
+        calls: list[tuple[tuple[SetSpec, int | None], Call]] = []
+        jobs, begun = {}, {}
+        for spec in sorted(todo, key=lambda spec: -size[spec]):
+            temporary = temporary_of(folders[spec])
+            jobs[spec] = Job(
+                spec, self.study.model, self.study.data, facts[spec]["tokenizer"], temporary,
+                frozenset(hits.get(spec, ())), self.labels(spec.task),
+            )  # fmt: skip
+            calls.append(((spec, None), (begin, (jobs[spec],))))
+        shards: dict[SetSpec, dict[int, Shard]] = {}
+        with shown, workers(count) as pool:
+            for (spec, number), result, waiting in carry_out(pool, count, calls):
+                if number is None:
+                    begun[spec], shards[spec] = result, dict(result.shards)
+                    for piece in reversed(result.pieces):
+                        waiting.appendleft(((spec, piece.number), (write_piece, (jobs[spec], piece))))
+                else:
+                    shards[spec][number] = result
+                if len(shards[spec]) == max(1, len(begun[spec].pieces)):
+                    self.finish(jobs.pop(spec), folders[spec], facts[spec], begun[spec], shards.pop(spec))
+                    shown.done(name_of(spec), f"{spec.purpose}, {spec.part}", begun[spec].examples)
 
-        task, every = get_task(spec.task), self.examples(spec)
-        examples, articles = drop(every, hit)
-        dropped = {"examples": len(every) - len(examples), "articles": articles}
-        if hit:
-            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", _name(spec), articles,
-                        dropped["examples"])  # fmt: skip
-        examples = examples[: spec.limit]
-        if not examples:
-            raise InputError(f"{_name(spec)} is empty without the overlap", "examples that remain", "use other data")
-        rows = get_format(task.format).features(
-            task, examples, self.tokenizer, spec.max_length, training=spec.purpose == "train"
-        )
-        if not rows:
-            raise StiltsError(f"{_name(spec)} has {len(examples)} examples but no feature row")
-        manifest: dict[str, Any] = {"facts": facts, "dropped": dropped}
-        if spec in self._seen:
-            manifest["transductive"] = list(self._seen[spec].notes)
-        write_set(folder, task.format, examples, rows, manifest)
+    def finish(self, job: Job, folder: Path, facts: dict[str, Any], begun: Begun, shards: dict[int, Shard]) -> None:
+        """Put a set that is whole in its place."""
+        manifest: dict[str, Any] = {"facts": facts, "dropped": begun.dropped, "read": begun.read}
+        if job.hit:
+            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", name_of(job.spec),
+                        begun.dropped["articles"], begun.dropped["examples"])  # fmt: skip
+        if job.spec in self._seen:
+            manifest["transductive"] = list(self._seen[job.spec].notes)
+        if job.labels:
+            manifest["labels"] = job.labels
+        in_order = [shards[number] for number in sorted(shards)]
+        commit(job.folder, folder, get_task(job.spec.task).format, begun.examples, in_order, manifest)
 
-    @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        from transformers import AutoTokenizer
-
-        model = self.study.model
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(model.name, revision=model.revision or "main")
-        except (OSError, ValueError, KeyError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise InputError(
-                f"no tokenizer for model.name {model.name!r} ({first})",
-                "a hub id or a folder with a tokenizer",
-                "mend model.name or model.revision",
-            ) from None
-        longest = max(spec.max_length for spec in self.specs)
-        if longest > tokenizer.model_max_length:  # a tokenizer that does not say has a very large one
-            raise InputError(
-                f"max_length {longest} of the study",
-                f"at most {tokenizer.model_max_length} tokens, what {model.name} takes",
-                "lower training.max_length or target.per_task",
-            )
-        return tokenizer
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the bars that `datasets` shows for every set it writes."""
-    import datasets
-
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
+    def labels(self, name: str) -> tuple[str, ...]:
+        """The labels of a task that learns them: every tag of the whole training split, sorted."""
+        task = get_task(name)
+        if not task.learns_labels:
+            return ()
+        if name not in self._labels:
+            examples, _ = read_examples(task, "train", "en", self.study.data)
+            tags = {tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags or ()}
+            self._labels[name] = tuple(sorted(tags))
+        return self._labels[name]
 
 
 def _is_current(folder: Path, facts: dict[str, Any]) -> bool:
@@ -204,32 +229,8 @@ def _who_trains_on(study: Study, task: str) -> str:
     chains = {}
     for target in study.target.tasks:
         own = study.target.per_task.get(target)
-        declared = TASKS[target].trains_on if target in TASKS else ()
+        declared = training_chain(study.training.preset, TASKS[target]) if target in TASKS else ()
         chains[target] = own.train if own is not None and own.train is not None else declared
     needing = [target for target, chain in chains.items() if task in chain]
     recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]
     return " and ".join(needing or [f"recipe {recipe.name}" for recipe in recipes]) or task
-
-
-def _name(spec: SetSpec) -> str:
-    return f"{spec.task}/{spec.split}/{spec.language}"
-
-
-def _shown(specs: Sequence[SetSpec], progress: bool) -> Iterator[SetSpec] | Iterable[SetSpec]:
-    """The same specs, with a bar on a terminal or a line each."""
-    if not progress:
-        return specs
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import track
-
-        return track(specs, description="preparing", console=Console(stderr=True))
-    return _lines(specs)
-
-
-def _lines(specs: Sequence[SetSpec]) -> Iterator[SetSpec]:
-    for number, spec in enumerate(specs, start=1):
-        print(
-            f"preparing {number}/{len(specs)}: {_name(spec)} ({spec.purpose}, {spec.part})", file=sys.stderr, flush=True
-        )
-        yield spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +26,42 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def filled_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """As `lines`, but blank lines at the end of the file are left out and a blank line elsewhere is an error."""
+    """As `lines`, but blank lines at the end of the file are left out and a blank line elsewhere is an error.
+
+    A line of tabs is not blank: all its fields are empty.
+    """
     blank = 0
     for row, text in lines(path):
-        if not text.strip():
+        if not text.strip(" \r"):
             blank = blank or row
             continue
         if blank:
             raise malformed(path, blank, "the row is blank", "one example a row", "remove the row or mend the file")
         yield row, text
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """(row, fields) of a CSV file with a header; a quoted field may hold line ends: a row is named by its first line.
+
+    Raises InputError for broken quoting and for rows with other fields than the header.
+    """
+    reader = csv.reader((f"{text}\n" for _, text in lines(path)), strict=True)
+    header: list[str] = []
+    while True:
+        number = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise malformed(path, number, f"broken CSV ({error})", "fields as RFC 4180 has them", "mend it") from None
+        if fields is None:
+            return
+        if not header:
+            header = fields
+        elif fields and len(fields) != len(header):
+            found = f"{len(fields)} field{'s' if len(fields) > 1 else ''} separated by commas"
+            raise malformed(path, number, found, f"{len(header)} as in the header", "mend the row")
+        elif fields:
+            yield number, dict(zip(header, fields, strict=True))
 
 
 def load_json(path: Path) -> Any:

@@ -7,13 +7,12 @@ nyu-mll/jiant at daa5a258 (jiant/tasks/lib), SocialIQA and COPA as in google-res
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stilts.data.rawfile import filled_lines, lines, load_json_row, malformed, text_field
+from stilts.data.rawfile import csv_rows, filled_lines, load_json_row, malformed, text_field
 from stilts.errors import InputError
 from stilts.tasks.base import Task
 from stilts.tasks.examples import ChoiceExample
@@ -124,12 +123,16 @@ def read_choices(task: Task, paths: list[Path], language: str) -> Iterator[Choic
         if path.name.endswith(LABELS):
             continue
         for row in _labelled(path, path.with_name(path.stem + LABELS), paths):
-            example = LAYOUTS[task.reader](row)
-            if not example.text.strip():
-                raise row.wrong("the first text is empty", "a text")
-            if sum(bool(choice.strip()) for choice in example.choices) < 2:
-                raise row.wrong(f"the choices are {list(example.choices)!r:.60}", "two texts or more to choose from")
-            yield example
+            yield checked(row, LAYOUTS[task.reader](row))
+
+
+def checked(row: Row, example: ChoiceExample) -> ChoiceExample:
+    """The example, if it has a text and something to choose from. Raises InputError that names the row."""
+    if not example.text.strip():
+        raise row.wrong("the first text is empty", "a text")
+    if sum(bool(choice.strip()) for choice in example.choices) < 2:
+        raise row.wrong(f"the choices are {list(example.choices)!r:.60}", "two texts or more to choose from")
+    return example
 
 
 def _labelled(path: Path, labels: Path, paths: list[Path]) -> Iterator[Row]:
@@ -154,25 +157,5 @@ def _rows(path: Path) -> Iterator[Row]:
         for number, text in filled_lines(path):
             yield Row(path, number, load_json_row(path, number, text))
     else:
-        yield from _csv_rows(path)
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    """Rows of a CSV file with a header; a quoted field may hold line ends, and a row is named by its first line."""
-    reader = csv.reader((f"{text}\n" for _, text in lines(path)), strict=True)
-    header: list[str] = []
-    while True:
-        number = reader.line_num + 1
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise malformed(path, number, f"broken CSV ({error})", "fields as RFC 4180 has them", "mend it") from None
-        if fields is None:
-            return
-        if not header:
-            header = fields
-        elif fields and len(fields) != len(header):
-            found = f"{len(fields)} field{'s' if len(fields) > 1 else ''} separated by commas"
-            raise malformed(path, number, found, f"{len(header)} as in the header", "mend the row")
-        elif fields:
-            yield Row(path, number, dict(zip(header, fields, strict=True)))
+        for number, value in csv_rows(path):
+            yield Row(path, number, value)

@@ -1,4 +1,4 @@
-"""Reads sentence pairs: JSON lines (SNLI, ANLI), TSV with a header (GLUE, PAWS-X, XNLI), XTREME's TSV without one.
+"""Reads sentence pairs: JSON lines (SNLI, ANLI), TSV with a header (GLUE, PAWS-X, XNLI, XNLI-MT), XTREME's without one.
 
 TSV is read without quoting: fields hold unbalanced quotation marks. XTREME's writer doubled some marks; as in its own
 reader they stay as they are.
@@ -7,19 +7,19 @@ reader they stay as they are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stilts.data.rawfile import filled_lines, load_json_row, malformed, text_field
+from stilts.data.rawfile import filled_lines, lines, load_json_row, malformed, text_field
 from stilts.tasks.base import Task
 from stilts.tasks.examples import PairExample
 
 log = logging.getLogger(__name__)
 
 # Names that official files give to the same thing.
-_TEXT_A, _TEXT_B = ("sentence1", "premise", "context"), ("sentence2", "hypothesis", "hypo")
+_TEXT_A, _TEXT_B = ("sentence1", "premise", "context", "question1"), ("sentence2", "hypothesis", "hypo", "question2")
 _JSON_TEXTS = (("context", "hypothesis"), ("premise", "hypothesis"), ("sentence1", "sentence2"))  # ANLI has the first
-_LABEL, _ID, _LANGUAGE = ("gold_label", "label"), ("pairID", "id", "uid"), ("language",)
+_LABEL, _ID, _LANGUAGE = ("gold_label", "label", "is_duplicate"), ("pairID", "id", "uid"), ("language",)
 _SAME_LABEL = {
     "contradictory": "contradiction",  # XNLI's machine-translated training files
     **{"e": "entailment", "n": "neutral", "c": "contradiction"},  # ANLI
@@ -27,48 +27,50 @@ _SAME_LABEL = {
 _NO_GOLD = ("-", "-1")  # SNLI and MultiNLI: the annotators did not agree; -1 in copies of them
 # GLUE's SNLI: rows with five annotators have four columns more than the header, label2 to label5 before the gold one.
 _ONE_ANNOTATOR = ["label1", "gold_label"]
-_PLACEHOLDERS = ("NS", "")  # PAWS-X: the sentence could not be translated
+_BROKEN = ("qqp",)  # line ends within a question break some rows, which every reader of GLUE leaves out
 
 Row = tuple[int, str, str, str, str | None]  # row, id, first text, second text, label
 
 
 def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExample]:
-    """Pairs of all files, without rows that have no gold label ("-", -1) and PAWS-X's "NS" placeholders.
+    """Pairs of all files, without rows that have no gold label ("-", -1). Placeholders (PAWS-X's "NS") are kept.
 
     The id is the file's own, else the row number, so rows that are left out do not shift the others.
     """
     for path in paths:
-        dropped = 0
-        for row, name, text_a, text_b, label in _rows(path, language):
-            if task.name == "pawsx" and (text_a.strip() in _PLACEHOLDERS or text_b.strip() in _PLACEHOLDERS):
-                dropped += 1
-                continue
-            if label is not None and _SAME_LABEL.get(label) in task.labels:
-                label = _SAME_LABEL[label]
-            if label in _NO_GOLD and "entailment" in task.labels:
-                dropped += 1
-                continue
-            for field, text in (("first", text_a), ("second", text_b)):
-                if not text.strip():
-                    raise malformed(path, row, f"the {field} text is empty", "two texts", "mend or remove the row")
-            if label is not None and label not in task.labels:
-                expected = f"one of {', '.join(task.labels)}"
-                raise malformed(path, row, f"unknown label {label!r}", expected, "mend the row")
-            yield PairExample(name, text_a, text_b, label)
-        if dropped:
-            log.info("%s: left out %d rows without a gold label or text", path, dropped)
+        yield from pairs(task, path, _rows(task, path, language))
 
 
-def _rows(path: Path, language: str) -> Iterator[Row]:
+def pairs(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[PairExample]:
+    """The pairs of one file's rows: see `read_pairs`. Raises InputError for an empty text or an unknown label."""
+    dropped = 0
+    for row, name, text_a, text_b, label in rows:
+        if label is not None and _SAME_LABEL.get(label) in task.labels:
+            label = _SAME_LABEL[label]
+        if label in _NO_GOLD and "entailment" in task.labels:
+            dropped += 1
+            continue
+        for field, text in (("first", text_a), ("second", text_b)):
+            if not text.strip() and "" not in task.placeholders:
+                raise malformed(path, row, f"the {field} text is empty", "two texts", "mend or remove the row")
+        if label is not None and label not in task.labels:
+            expected = f"one of {', '.join(task.labels)}"
+            raise malformed(path, row, f"unknown label {label!r}", expected, "mend the row")
+        yield PairExample(name, text_a, text_b, label)
+    if dropped:
+        log.info("%s: left out %d rows without a gold label", path, dropped)
+
+
+def _rows(task: Task, path: Path, language: str) -> Iterator[Row]:
     first = next(filled_lines(path), None)
     if first is None:
         return
     if first[1].lstrip().startswith("{"):
         yield from _json_rows(path)
     elif _column(first[1].split("\t"), _TEXT_A) is not None and _column(first[1].split("\t"), _TEXT_B) is not None:
-        yield from _header_rows(path, language)
+        yield from _header_rows(path, language, task.name in _BROKEN)
     else:
-        yield from _plain_rows(path)
+        yield from _plain_rows(path, language)
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
@@ -83,19 +85,24 @@ def _json_rows(path: Path) -> Iterator[Row]:
         yield row, str(value[name]) if name is not None else str(row), text_a, text_b, label
 
 
-def _header_rows(path: Path, language: str) -> Iterator[Row]:
-    rows = filled_lines(path)
+def _header_rows(path: Path, language: str, broken: bool) -> Iterator[Row]:
+    """Rows by the names of the header; with `broken`, those with other than its number of columns are left out."""
+    rows = lines(path) if broken else filled_lines(path)
     header = next(rows)[1].split("\t")
     a, b = _column(header, _TEXT_A), _column(header, _TEXT_B)
     label, name, code = _column(header, _LABEL), _column(header, _ID), _column(header, _LANGUAGE)
     assert a is not None, header
     assert b is not None, header
+    left_out = 0
     for row, text in rows:
         fields = text.split("\t")
         if len(fields) == len(header) + 4 and header[-2:] == _ONE_ANNOTATOR:
             fields = [*fields[: len(header) - 1], fields[-1]]
         if len(fields) != len(header):
-            raise _columns(path, row, fields, f"{len(header)} as in the header")
+            if not broken:
+                raise _columns(path, row, fields, f"{len(header)} as in the header")
+            left_out += bool(text.strip())
+            continue
         if code is not None and fields[code] != language:  # the official XNLI file holds all languages
             continue
         yield (
@@ -105,16 +112,22 @@ def _header_rows(path: Path, language: str) -> Iterator[Row]:
             fields[b],
             fields[label].strip() if label is not None else None,
         )
+    if left_out:
+        log.info("%s: left out %d rows that are broken by a line end within a text", path, left_out)
 
 
-def _plain_rows(path: Path) -> Iterator[Row]:
+def _plain_rows(path: Path, language: str) -> Iterator[Row]:
+    """Two texts, and a label where there is one; in XTREME's translated training data the translations come between."""
     width = 0
     for row, text in filled_lines(path):
         fields = text.split("\t")
         width = width or len(fields)
-        if len(fields) != width or width not in (2, 3):
-            raise _columns(path, row, fields, f"{width} as in row 1" if width in (2, 3) else "2 or 3 (texts, label)")
-        yield row, str(row), fields[0], fields[1], fields[2].strip() if width == 3 else None
+        if len(fields) != width or width not in (2, 3, 5):
+            known = width in (2, 3, 5)
+            raise _columns(path, row, fields, f"{width} as in row 1" if known else "2 or 3 (texts, label)")
+        if width == 5 and language != "en":
+            fields = fields[2:]
+        yield row, str(row), fields[0], fields[1], fields[-1].strip() if width > 2 else None
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> int | None:

@@ -27,7 +27,12 @@ def read_retrieval(task: Task, paths: list[Path], language: str) -> Iterator[Ret
         raise malformed(english, 1, "the rows are sorted, as in XTREME's copy, so no row has its translation",
                         "line-aligned files", "use the files that LASER publishes (tatoeba.XXX-eng.eng)")  # fmt: skip
     for (row, text), side in zip(texts, sides, strict=True):
-        yield RetrievalExample(str(row), text, side)
+        yield retrieval_pair(row, text, side)
+
+
+def retrieval_pair(row: int, text: str, english: str) -> RetrievalExample:
+    """A sentence and its translation; the row is its id."""
+    return RetrievalExample(str(row), text, english)
 
 
 def both_sides(path: Path, language: str, iso3: str) -> list[Path]:

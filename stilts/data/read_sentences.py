@@ -10,7 +10,7 @@ from stilts.data.read_span import questions
 from stilts.data.sentences import sentences
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import SentenceExample
+from stilts.tasks.examples import SentenceExample, SpanExample
 
 
 def read_sentences(task: Task, paths: list[Path], language: str) -> Iterator[SentenceExample]:
@@ -23,19 +23,25 @@ def read_sentences(task: Task, paths: list[Path], language: str) -> Iterator[Sen
     """
     for path in paths:
         for place, paragraph, found in questions(task, path):
-            if found.answers is None:
-                raise InputError(
-                    f"{path}, {place}: question {found.id!r} has no answer", "an answer", "use a labelled file"
-                )
-            bounds = _bounds(path, place, paragraph, found.context, language)
-            answer, start = found.answers[0]
-            start += len(answer) - len(answer.lstrip())
-            right = next((number for number, (first, end) in enumerate(bounds) if first <= start < end), None)
-            if right is not None:
-                texts = tuple(found.context[first:end] for first, end in bounds)
-                yield SentenceExample(
-                    found.id, found.question, found.context, found.answers, found.article, texts, right
-                )
+            example = with_sentences(path, place, paragraph, found, language)
+            if example is not None:
+                yield example
+
+
+def with_sentences(
+    path: Path, place: str, paragraph: dict[str, Any], found: SpanExample, language: str
+) -> SentenceExample | None:
+    """The question with the sentences of its context, or None where its answer begins in none: see `read_sentences`."""
+    if found.answers is None:
+        raise InputError(f"{path}, {place}: question {found.id!r} has no answer", "an answer", "use a labelled file")
+    bounds = _bounds(path, place, paragraph, found.context, language)
+    answer, start = found.answers[0]
+    start += len(answer) - len(answer.lstrip())
+    right = next((number for number, (first, end) in enumerate(bounds) if first <= start < end), None)
+    if right is None:
+        return None
+    texts = tuple(found.context[first:end] for first, end in bounds)
+    return SentenceExample(found.id, found.question, found.context, found.answers, found.article, texts, right)
 
 
 def _bounds(path: Path, place: str, paragraph: dict[str, Any], context: str, language: str) -> list[tuple[int, int]]:

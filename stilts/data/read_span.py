@@ -28,13 +28,16 @@ def questions(task: Task, path: Path) -> Iterator[tuple[str, dict[str, Any], Spa
             part = f"{where}.paragraphs[{j}]"
             context = _get(path, part, paragraph, "context", str)
             for k, item in enumerate(_get(path, part, paragraph, "qas", list)):
-                place = f"{part}.qas[{k}]"
-                name, question = _get(path, place, item, "id", str), _get(path, place, item, "question", str)
-                if not question.strip() or not context.strip():
-                    empty = "question" if not question.strip() else "context"
-                    raise _wrong(path, place, f"the {empty} is empty", "text", "mend or remove the question")
-                answers = _answers(task, path, place, context, item)
-                yield part, paragraph, SpanExample(name, question, context, answers, title or "")
+                yield part, paragraph, question(task, path, f"{part}.qas[{k}]", context, item, title or "")
+
+
+def question(task: Task, path: Path, place: str, context: str, item: dict[str, Any], title: str) -> SpanExample:
+    """One question of SQuAD's JSON with its context and article. Raises InputError naming the place."""
+    name, text = _get(path, place, item, "id", str), _get(path, place, item, "question", str)
+    if not text.strip() or not context.strip():
+        empty = "question" if not text.strip() else "context"
+        raise _wrong(path, place, f"the {empty} is empty", "text", "mend or remove the question")
+    return SpanExample(name, text, context, _answers(task, path, place, context, item), title)
 
 
 def _answers(

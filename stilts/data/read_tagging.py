@@ -1,9 +1,12 @@
-"""Reads tagged sentences: CoNLL-U, or XTREME's `word TAB tag` lines with a blank line between sentences."""
+"""Reads tagged sentences: CoNLL-U, or `word TAB tag` lines with a blank line between sentences, as XTREME has them.
+
+WikiAnn's own files have the language before each word (`en:word TAB tag`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stilts.data.rawfile import lines, malformed
@@ -24,10 +27,15 @@ def read_tagged(task: Task, paths: list[Path], language: str) -> Iterator[Taggin
     Sentences whose words are all "_" are left out: some treebanks withhold the text for its licence.
     """
     for path in paths:
-        for name, words in _conllu(path) if _is_conllu(path) else _tsv(path):
-            if len(words) > 1 and all(word == "_" for _, word, _ in words):
-                continue
-            yield TaggingExample(name, tuple(word for _, word, _ in words), _tags(task, path, words))
+        yield from tagged(task, path, _conllu(path) if _is_conllu(path) else _tsv(path, f"{language}:"))
+
+
+def tagged(task: Task, path: Path, sentences: Iterable[Sentence]) -> Iterator[TaggingExample]:
+    """The sentences of one file: see `read_tagged`. Raises InputError for an unknown tag."""
+    for name, words in sentences:
+        if len(words) > 1 and all(word == "_" for _, word, _ in words):
+            continue
+        yield TaggingExample(name, tuple(word for _, word, _ in words), _tags(task, path, words))
 
 
 def _tags(task: Task, path: Path, words: list[Word]) -> tuple[str, ...] | None:
@@ -76,22 +84,30 @@ def _conllu(path: Path) -> Iterator[Sentence]:
         yield name or f"row{start}", words
 
 
-def _tsv(path: Path) -> Iterator[Sentence]:
+def _tsv(path: Path, prefix: str) -> Iterator[Sentence]:
+    """Sentences of `word TAB tag` lines; `prefix` is cut off where every word has it, so "en:" as a word is kept.
+
+    A word of a tagged line may be empty: XTREME's PANX files have such lines, and each needs its tag.
+    """
+    rows = list(lines(path))
+    cut = len(prefix) if any(text for _, text in rows) and _all_start(rows, prefix) else 0
     words: list[Word] = []
     width, start = 0, 1
-    for row, text in lines(path):
+    for row, text in rows:
         if not text:
             if words:
                 yield f"row{start}", words
             words, start = [], row + 1
             continue
-        fields = text.split("\t")
+        fields = text[cut:].split("\t")
         width = width or len(fields)
         if len(fields) != width or width > 2:
             expected = f"{width} as in the first row" if width <= 2 else "a word, or a word, a tab and a tag"
             raise malformed(path, row, f"{len(fields)} columns separated by tabs", expected, "mend the row")
-        if not fields[0]:
-            raise malformed(path, row, "the word is empty", "a word", "mend the row")
         words.append((row, fields[0], fields[1].strip() if width == 2 else None))
     if words:
         yield f"row{start}", words
+
+
+def _all_start(rows: list[tuple[int, str]], prefix: str) -> bool:
+    return all(text.startswith(prefix) for _, text in rows if text)

@@ -11,6 +11,7 @@ from stilts.data.read_pair import read_pairs
 from stilts.data.read_retrieval import read_retrieval
 from stilts.data.read_sentences import read_sentences
 from stilts.data.read_span import read_spans
+from stilts.data.read_supertags import read_supertags
 from stilts.data.read_tagging import read_tagged
 from stilts.data.read_text import read_text
 from stilts.tasks.base import Task
@@ -25,6 +26,7 @@ READERS: dict[str, Reader] = {
     "span": read_spans,
     "sentences": read_sentences,
     "tagging": read_tagged,
+    "supertags": read_supertags,
     "retrieval": read_retrieval,
     "text": read_text,
 }

@@ -1,7 +1,8 @@
 """Finds the raw files of a task's split in one language and reads them.
 
-Files come from `data.root` (official names, as each task declares them) or from `data.files`. Data from the hub or
-from a mirror of it (`data.mirror`) are a later step: without a root every split needs an entry in `data.files`.
+They come, in this order, from `data.files`, from `data.root` (official names, as each task declares them), from
+`data.mirror` (a folder laid out like hub repositories), and, where neither root nor mirror is set, from the hub. The
+same examples come out of each, but for what the hub's copies lack: ids of SNLI and XNLI, titles of XQuAD's articles.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from itertools import islice
 from pathlib import Path
 
 from stilts.config import DataSettings
+from stilts.data.hub import hub_files, language_values, mirror_files, repositories
 from stilts.data.read_choice import LABELS
+from stilts.data.read_hub import read_hub
 from stilts.data.read_retrieval import both_sides
+from stilts.data.read_supertags import SUFFIX
 from stilts.data.readers import READERS
 from stilts.errors import InputError
 from stilts.tasks import get_task
@@ -31,11 +35,11 @@ def read_examples(
 
     Raises InputError for a missing file (with every path that was tried) and for anything wrong in it.
     """
-    paths = find_files(task, split, language, data)
     if _is_joined(task, split, language, data):
-        examples: Iterable[Example] = _joined(task, split, language, data)
+        paths, examples = find_files(task, split, language, data), _joined(task, split, language, data)
     else:
-        examples = READERS[task.reader](task, paths, language)
+        paths, is_hub = _locate(task, split, language, data)
+        examples = (read_hub if is_hub else READERS[task.reader])(task, paths, language)
     return list(islice(_unique(examples), limit)), paths
 
 
@@ -46,20 +50,40 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
     """
     if _is_joined(task, split, language, data):
         return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
+    return _locate(task, split, language, data)[0]
+
+
+def _locate(task: Task, split: str, language: str, data: DataSettings) -> tuple[list[Path], bool]:
+    """The files of a split, and whether they are in the layout of the hub."""
     override = override_of(task, split, language, data)
-    patterns = [override] if override is not None else _declared(task, split, language, data)
+    if override is None and not data.root and not data.mirror:
+        return hub_files(task, split, language, data), True
+    try:
+        return _official(task, split, language, data, override), False
+    except InputError as error:
+        mirrored = mirror_files(task, split, language, data) if override is None else []
+        if mirrored:
+            return mirrored, True
+        if override is not None or not data.mirror:
+            raise
+        found = f"{error.found}, and none in {repositories(task, split, data)}"
+        raise InputError(found, error.expected, f"{error.change} or data.mirror") from None
+
+
+def _official(task: Task, split: str, language: str, data: DataSettings, override: str | None) -> list[Path]:
+    """The files that `data.files` or `data.root` has. Raises InputError with every path that was tried."""
+    patterns = [[override]] if override is not None else _declared(task, split, language, data)
     bases = [Path(data.root)] if data.root else []
     if override is not None:
         bases.append(Path())
     tried = []
-    for pattern in patterns:
+    for parts in patterns:
         for base in bases:
-            path = base / pattern
-            tried.append(path)
-            found = _existing(task, path, language)
+            tried.append(base / " + ".join(parts))
+            found = [path for part in parts for path in _existing(task, base, part, language)]
             if found:
                 return found
-            if path.is_absolute() and path == Path(pattern):
+            if Path(parts[0]).is_absolute():
                 break
     where = f"data.files.{task.name}.{split}.{language}" if override is not None else "data.root or data.files"
     raise InputError(
@@ -70,7 +94,7 @@ def find_files(task: Task, split: str, language: str, data: DataSettings) -> lis
 
 
 def is_official(task: Task, split: str, language: str, data: DataSettings) -> bool:
-    """Whether a split is read from `data.root`: neither the task nor a part of it has a file in `data.files`."""
+    """Whether a split is what was published: neither the task nor a part of it has a file in `data.files`."""
     if override_of(task, split, language, data) is not None:
         return False
     return all(is_official(get_task(part), split, language, data) for part in task.parts)
@@ -109,7 +133,8 @@ def override_of(task: Task, split: str, language: str, data: DataSettings) -> st
     return next((files[name][language] for name in names if language in files.get(name, {})), None)
 
 
-def _declared(task: Task, split: str, language: str, data: DataSettings) -> list[str]:
+def _declared(task: Task, split: str, language: str, data: DataSettings) -> list[list[str]]:
+    """The candidates, each as the parts that are read together."""
     if split not in task.files:
         raise InputError(
             f"{task.name} has no {split} split",
@@ -119,21 +144,25 @@ def _declared(task: Task, split: str, language: str, data: DataSettings) -> list
     if not data.root:
         raise InputError(
             f"{task.name}/{split}/{language} has no file: data.root is not set",
-            f"data.root, or data.files.{task.name}.{split}.{language} (hub ids and data.mirror are not read yet)",
+            f"data.root, or data.files.{task.name}.{split}.{language}",
             "set data.root to a folder with the official files",
         )
-    names = get_language(language)
-    values = {"language": language, "iso3": names.iso3, "name": names.name.lower()}
-    return [pattern.format(**values) for pattern in task.files[split].split("|")]
+    values = language_values(language)
+    return [pattern.format(**values).split(" + ") for pattern in task.files[split].split("|")]
 
 
-def _existing(task: Task, path: Path, language: str) -> list[Path]:
+def _existing(task: Task, base: Path, pattern: str, language: str) -> list[Path]:
+    path = base / pattern
     if task.reader == "retrieval":
         exists = path.is_file() or any(path.with_name(f"{path.name}.{end}").is_file() for end in ("eng", "en"))
         return both_sides(path, language, get_language(language).iso3) if exists else []
+    matches = [path] if path.exists() else sorted(base / match for match in glob.glob(pattern, root_dir=base))
+    if task.reader == "supertags":  # CCGbank is folders of files
+        inside = [sorted(match.rglob(f"*{SUFFIX}")) if match.is_dir() else [match] for match in matches]
+        return [file for files in inside for file in files]
     if path.is_dir():
         raise InputError(f"{path} is a folder", "a file", "name a file in it")
     if path.is_file():
         labels = path.with_name(path.stem + LABELS)
         return [path, labels] if task.reader == "socialiqa" and labels.is_file() else [path]
-    return sorted(Path(p) for p in glob.glob(str(path))) if "*" in str(path) else []
+    return matches

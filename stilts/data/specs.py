@@ -46,10 +46,13 @@ class SetSpec:
         """
         files = data.files
         override: Any = files.get(self.task, {})
-        if parts := get_task(self.task).parts:
+        parts = get_task(self.task).parts
+        if parts:
             override = [override, *(files.get(part, {}) for part in parts)]
         own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
         facts: list[Any] = [own, model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
+        if revisions := {name: data.revisions[name] for name in (self.task, *parts) if name in data.revisions}:
+            facts.append(revisions)
         if (data.exclude_overlap and self.purpose != "evaluate") or self.is_text:
             facts.append(sorted((spec.task, spec.split, spec.language) for spec in scored))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]

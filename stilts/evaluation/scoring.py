@@ -59,7 +59,7 @@ class Scorer:
         elif form.has_head:
             head = self._head_for(task)
             # a head answers in its own training task's labels: mnli's order may not be xnli's
-            labels = get_task(head).labels or task.labels
+            labels = get_task(head).labels or prepared.labels or task.labels
             predictions = self.predictor.predict(dataclasses.replace(task, labels=labels), head, prepared)
         else:
             predictions = self._retrieve(prepared, retrieval)

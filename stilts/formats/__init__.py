@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from stilts.formats.base import Format
 
 
+VERSIONS = {"pair": 1, "choice": 1, "span": 1, "tagging": 1, "retrieval": 1, "dual": 1, "mlm": 1}
+"""Raised whenever the features of a format change: its prepared sets are then made again."""
+
+
 def get_format(name: str) -> Format:
     """The format called `name` (each module is imported only when it is asked for: heads need torch)."""
     if name == "pair":

@@ -23,6 +23,9 @@ Feature = dict[str, Any]
 its example in the set; one example may have several rows) and the format's own columns. A row of several sequences
 has them one after the other in `input_ids`, and their lengths in `sizes` (list[int])."""
 
+TRUNCATED = "truncated"
+"""Key of a row that says whether some of its text was cut off; counted in the manifest, not stored."""
+
 Prediction = dict[str, Any]
 """What is written to `predictions/`, one a raw example: `id`, `prediction` and what grading adds."""
 
@@ -49,6 +52,8 @@ class Format(ABC):
         searches: True where the head's outputs are vectors, and a prediction is a search over the candidates of all
             languages (`stilts.evaluation.pool`).
         published_head: True where the head is the encoder's own LM head, which training continues (masked LM).
+        whole: True where `features` of an evaluation set must see all its examples at once; otherwise it is called for
+            some thousands at a time, and `example` counts from 0 in each call.
     """
 
     name: ClassVar[str]
@@ -58,6 +63,7 @@ class Format(ABC):
     joint: ClassVar[bool] = False
     searches: ClassVar[bool] = False
     published_head: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     @abstractmethod
     def features(

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from stilts.errors import InputError, StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, position_loss
 from stilts.formats.pair import PairHead, unlabelled
-from stilts.formats.tokens import CHUNK
+from stilts.formats.tokens import CHUNK, was_cut
 from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import ChoiceExample
@@ -86,9 +86,7 @@ class ChoiceFormat(Format):
         return Graded({"accuracy": accuracy(gold, answers)}, items)
 
 
-def _rows(
-    examples: Sequence[ChoiceExample], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> Iterator[dict[str, list[int]]]:
+def _rows(examples: Sequence[ChoiceExample], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Feature]:
     """`input_ids`, `sizes` and, where the model has them, `token_type_ids` of each example."""
     for start in range(0, len(examples), _EXAMPLES):
         part = examples[start : start + _EXAMPLES]
@@ -103,8 +101,9 @@ def _rows(
         first = 0
         for example in part:
             last = first + len(example.choices)
-            row = {key: list(chain.from_iterable(encoded[key][first:last])) for key in encoded}
-            yield {**row, "sizes": [len(ids) for ids in encoded["input_ids"][first:last]]}
+            row: Feature = {key: list(chain.from_iterable(encoded[key][first:last])) for key in encoded}
+            row["sizes"] = [len(ids) for ids in encoded["input_ids"][first:last]]
+            yield {**row, TRUNCATED: any(was_cut(encoded, index, max_length) for index in range(first, last))}
             first = last
 
 

@@ -13,17 +13,17 @@ paragraph glued together without a space; here they are the same pair of texts t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from stilts.errors import StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import HeadLinear
-from stilts.formats.tokens import CHUNK
+from stilts.formats.tokens import CHUNK, was_cut
 from stilts.metrics.accuracy import aligned
 from stilts.metrics.ranking import average_precision
 from stilts.tasks.base import Task
@@ -70,6 +70,7 @@ class DualFormat(Format):
     name: ClassVar[str] = "dual"
     joint: ClassVar[bool] = True
     searches: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
 
     def features(
         self,
@@ -171,7 +172,7 @@ def _paragraphs(examples: Sequence[SentenceExample]) -> dict[str, int]:
 
 def _encoded(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, ...]], max_length: int
-) -> Iterator[dict[str, list[int]]]:
+) -> Iterator[Feature]:
     """`input_ids` and, where the model has them, `token_type_ids` of texts or pairs of texts, all of one kind."""
     for start in range(0, len(texts), CHUNK):
         part = texts[start : start + CHUNK]
@@ -183,10 +184,11 @@ def _encoded(
             return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
         )
         for index in range(len(part)):
-            yield {key: encoded[key][index] for key in encoded}
+            yield {**{key: encoded[key][index] for key in encoded}, TRUNCATED: was_cut(encoded, index, max_length)}
 
 
-def _joined(question: dict[str, list[int]], answer: dict[str, list[int]]) -> dict[str, Any]:
+def _joined(question: Feature, answer: Feature) -> Feature:
     """Both sequences one after the other, and their lengths."""
-    row: dict[str, Any] = {key: question[key] + answer[key] for key in question}
-    return {**row, "sizes": [len(question["input_ids"]), len(answer["input_ids"])]}
+    row: Feature = {key: question[key] + answer[key] for key in question if key != TRUNCATED}
+    cut = question[TRUNCATED] or answer[TRUNCATED]
+    return {**row, "sizes": [len(question["input_ids"]), len(answer["input_ids"])], TRUNCATED: cut}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from stilts.errors import InputError, StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE
 from stilts.formats.tokens import layout, token_ids
@@ -41,6 +41,7 @@ class MlmFormat(Format):
     name: ClassVar[str] = "mlm"
     output_columns: ClassVar[Sequence[str]] = ("labels",)
     published_head: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
 
     def features(
         self,
@@ -70,7 +71,7 @@ class MlmFormat(Format):
             maskable = [before + place for place, token in enumerate(kept) if token not in special]
             if maskable:
                 row = {"example": index, "maskable": maskable, "mask_token": tokenizer.mask_token_id}
-                rows.append({**single.row(kept), **row, "vocabulary": words})
+                rows.append({**single.row(kept), **row, "vocabulary": words, TRUNCATED: len(kept) < len(ids)})
         return rows if training else [self.fresh(row, np.random.default_rng(i)) for i, row in enumerate(rows)]
 
     def fresh(self, row: Feature, generator: np.random.Generator) -> Feature:

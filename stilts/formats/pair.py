@@ -10,10 +10,10 @@ import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, HeadLinear
-from stilts.formats.tokens import CHUNK
+from stilts.formats.tokens import CHUNK, was_cut
 from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import PairExample
@@ -65,8 +65,10 @@ class PairFormat(Format):
                 return_token_type_ids=with_types,
             )
             for offset, example in enumerate(part):
-                row = {key: encoded[key][offset] for key in encoded}
-                rows.append({**row, "example": first + offset, "label": _label(task, example, numbers, training)})
+                row: Feature = {key: encoded[key][offset] for key in encoded}
+                row["example"], row["label"] = first + offset, _label(task, example, numbers, training)
+                row[TRUNCATED] = was_cut(encoded, offset, max_length)
+                rows.append(row)
         return rows
 
     def head(self, task: Task, hidden_size: int, dropout: float) -> torch.nn.Module:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from stilts.errors import StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.tokens import layout, token_ids
 from stilts.metrics.accuracy import accuracy, aligned
@@ -50,7 +50,7 @@ class RetrievalFormat(Format):
         texts = [text for example in examples for text in (example.text, example.english)]
         room = max_length - single.specials
         return [
-            {**single.row(ids[:room]), "example": number // 2, "side": number % 2}
+            {**single.row(ids[:room]), "example": number // 2, "side": number % 2, TRUNCATED: len(ids) > room}
             for number, ids in enumerate(token_ids(tokenizer, texts))
         ]
 

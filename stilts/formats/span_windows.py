@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stilts.errors import InputError
-from stilts.formats.base import Feature
+from stilts.formats.base import TRUNCATED, Feature
 from stilts.formats.tokens import Layout, encode
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def windows(tokens: int, room: int) -> list[Window]:
 
 def rows_of(text: Text, question: list[int], pair: Layout, max_length: int) -> Iterator[tuple[Window, Feature]]:
     """Each window with its row: ids, character offsets, and the row's positions that have their best surroundings."""
-    question = question[: question_room(max_length, pair.specials)]
+    whole, question = len(question), question[: question_room(max_length, pair.specials)]
     head = len(pair.before) + len(question) + len(pair.between)
     for window in windows(len(text.ids), max_length - pair.specials - len(question)):
         row = pair.row(question, text.ids[window.first : window.end])
@@ -98,6 +98,7 @@ def rows_of(text: Text, question: list[int], pair: Layout, max_length: int) -> I
         row["char_end"] = before + text.ends[window.first : window.end].tolist() + after
         row["own_first"] = head + window.own_first - window.first
         row["own_end"] = head + window.own_end - window.first
+        row[TRUNCATED] = len(question) < whole
         yield window, row
 
 

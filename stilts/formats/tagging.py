@@ -1,4 +1,4 @@
-"""Tagging of words: part of speech, named entities.
+"""Tagging of words: part of speech, named entities, supertags.
 
 A word's tag is read off its first sub-word. A sentence that is too long becomes several rows, so no word is lost.
 """
@@ -6,14 +6,14 @@ A word's tag is read off its first sub-word. A sentence that is too long becomes
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from stilts.errors import InputError, StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.layers import IGNORE, TokenHead
 from stilts.formats.pair import unlabelled
@@ -67,7 +67,8 @@ class TaggingFormat(Format):
                     position += len(word)
                 assert position + after == len(place)
                 labels = [tags[word] if word >= 0 else IGNORE for word in place]
-                rows.append({**row, "example": index, "labels": labels, "word": place})
+                cut = any(len(pieces[example.words[first + offset]]) > room for offset in range(len(split)))
+                rows.append({**row, "example": index, "labels": labels, "word": place, TRUNCATED: cut})
         return rows
 
     def head(self, task: Task, hidden_size: int, dropout: float) -> torch.nn.Module:
@@ -102,10 +103,11 @@ class TaggingFormat(Format):
     def grade(
         self, task: Task, language: str, examples: Sequence[TaggingExample], predictions: Sequence[Prediction]
     ) -> Graded:
-        """F1 over the spans of equal tags, as seqeval 0.0.12 counts them over all sentences of the language.
+        """F1 over the spans of equal tags, as seqeval 0.0.12 counts them over all sentences of the language, or the
+        share of words with the right tag, by the task's metric.
 
-        Items: gold tags, number of correct words, and (gold, predicted, correct) spans, from which F1 over any choice
-        of sentences can be computed again.
+        Items: gold tags, number of correct words, and for F1 the (gold, predicted, correct) spans, from which it can
+        be computed again over any choice of sentences.
         """
         given = aligned(f"{task.name} {language}", [example.id for example in examples], predictions)
         gold = []
@@ -113,15 +115,17 @@ class TaggingFormat(Format):
             if example.tags is None:
                 raise unlabelled(task, language, number, example.id)
             gold.append(example.tags)
-        counts = entity_counts(gold, given)
-        items = [
-            {
-                "gold": list(tags),
-                "correct": sum(a == b for a, b in zip(tags, answer, strict=True)),
-                "spans": [int(count) for count in row],
-            }
-            for tags, answer, row in zip(gold, given, counts, strict=True)
+        right = [
+            sum(a == b for a, b in zip(tags, answer, strict=True)) for tags, answer in zip(gold, given, strict=True)
         ]
+        items: list[dict[str, Any]] = [
+            {"gold": list(tags), "correct": correct} for tags, correct in zip(gold, right, strict=True)
+        ]
+        if "f1" not in task.metrics:
+            return Graded({"accuracy": 100.0 * sum(right) / sum(map(len, gold))}, items)
+        counts = entity_counts(gold, given)
+        for item, row in zip(items, counts, strict=True):
+            item["spans"] = [int(count) for count in row]
         return Graded({"f1": f1_of_counts(counts)}, items)
 
 

@@ -40,6 +40,11 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], offsets: bo
         )
 
 
+def was_cut(encoded: BatchEncoding, index: int, max_length: int) -> bool:
+    """Whether a text of the batch was longer than `max_length` with its special tokens, and so truncated."""
+    return len(encoded["input_ids"][index]) >= max_length and bool(encoded.encodings[index].overflowing)
+
+
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """The tokens of each text, without special tokens."""
     return [ids for batch in encode(tokenizer, texts) for ids in batch["input_ids"]]

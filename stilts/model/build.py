@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def build_model(
     checkpointing: bool | int = False,
     reuse_from: Path | None = None,
     zero3: dict[str, Any] | None = None,
+    labels: Mapping[str, tuple[str, ...]] | None = None,
 ) -> MultiTaskModel:
     """The model of one run, in the dtype of `precision`.
 
@@ -45,11 +47,13 @@ def build_model(
             never drawn: it is the one at `name`.
         reuse_from: an exported model whose heads are taken over where name and shape agree.
         zero3: the DeepSpeed configuration, if its stage is 3: then nothing is ever whole on one rank.
+        labels: task -> the labels of its head, for tasks that learn them from their training files.
     """
     dtype = DTYPES[precision]
     keep_alive = _announce_zero3(zero3)
     encoder = load_encoder(name, revision, dtype, dropout, checkpointing)
     tasks = {head: get_task(head) for head in heads}
+    tasks |= {head: replace(tasks[head], labels=own) for head, own in (labels or {}).items() if head in tasks}
     with_head = {head: task for head, task in tasks.items() if get_format(task.format).has_head}
     values = _initial_heads(with_head, encoder, seed, reuse_from, (name, revision))
     modules = _construct(with_head, encoder, dtype, zero3)

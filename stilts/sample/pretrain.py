@@ -145,7 +145,6 @@ def _execute(run: Path) -> None:
 def _features(folder: Path, random: Path, root: Path, languages: Sequence[str]) -> list[SetRef]:
     from transformers import AutoTokenizer
 
-    from stilts.data.prepare import quiet
     from stilts.data.sources import read_examples
     from stilts.data.store import write_set
     from stilts.formats import get_format
@@ -156,8 +155,7 @@ def _features(folder: Path, random: Path, root: Path, languages: Sequence[str]) 
         examples, _ = read_examples(MLM, "train", code, DataSettings(root=str(root)))
         rows = get_format(MLM.format).features(MLM, examples, tokenizer, MAX_LENGTH, training=True)
         refs.append(SetRef(MLM.name, "train", code, f"{MLM.name}/{code}"))
-        with quiet():
-            write_set(folder / refs[-1].folder, MLM.format, examples, rows, {})
+        write_set(folder / refs[-1].folder, MLM.format, examples, rows, {})
     return refs
 
 

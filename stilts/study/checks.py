@@ -63,7 +63,6 @@ def not_in_this_version(study: Study) -> list[str]:
     for name, settings in study.target.per_task.items():
         lines += [f"target.per_task.{name}.retrieval.tuned_on"] if settings.retrieval.tuned_on else []
     lines += ["evaluation.conditions other than clean"] if study.evaluation.conditions != ["clean"] else []
-    lines += ["data.mirror"] if study.data.mirror else []
     lines += ["launch.backend: slurm"] if study.launch.backend == "slurm" else []
     lines += ["launch.profile"] if study.launch.profile else []
     lines += ["launch.nodes above 1"] if study.launch.nodes > 1 else []

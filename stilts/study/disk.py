@@ -88,7 +88,7 @@ def _head(name: str, size: ModelSize) -> int:
         return hidden * hidden + 3 * hidden + size.vocabulary
     if task.format == "dual":
         return square + 1
-    return square + (hidden + 1) * (len(task.labels) or (1 if task.format == "choice" else 2))
+    return square + (hidden + 1) * (len(task.labels) or task.label_count or (1 if task.format == "choice" else 2))
 
 
 def _bytes_below(folder: Path) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from stilts.config import RunSettings
 from stilts.errors import InputError, Stopped
@@ -50,20 +50,21 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
     with study_lock(plan.folder):
         write(plan, text)
         with stop_signals() as stop:
-            prepare_data(plan, out)
+            prepare_data(plan)
             stop.deferred = True  # from here on the loop ends the processes first
             processes = plan.study.launch.processes
             execute(plan, lambda run, file, devices: command(program, file, processes, devices), stop, slots, out)
         return collect(plan)
 
 
-def prepare_data(plan: Plan, out: TextIO = sys.stdout) -> None:
-    """Prepare the sets of every run that is not done."""
+def prepare_data(plan: Plan) -> list[dict[str, Any]]:
+    """Prepare the sets of the study, unless all runs are done. Returns what is prepared, a dict a set."""
     from stilts.data.prepare import prepare
+    from stilts.data.shown import prepared_facts
 
     if all(recorded_status(plan.run_folder(run.run)).state == "done" for run in plan.runs):
-        return
-    prepare(plan.study, list(plan.specs), plan.features)
+        return []
+    return prepared_facts(plan.features, prepare(plan.study, list(plan.specs), plan.features))
 
 
 class Stop:

@@ -9,7 +9,16 @@ from stilts.config import Evaluation, RetrievalSettings, Study, TargetTask, Trai
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.study.resolve import target_training
-from stilts.tasks import BENCHMARKS, TASKS, Task, check_language, get_task, languages_of, target_tasks
+from stilts.tasks import (
+    BENCHMARKS,
+    TASKS,
+    Task,
+    check_language,
+    get_task,
+    languages_of,
+    target_tasks,
+    training_chain,
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ def _group(study: Study, name: str) -> Group:
                 f"target.per_task.{name}.train is {own.train}", "no training for a retrieval task", "remove it"
             )
         return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate)
-    chain = list(own.train if own.train is not None else task.trains_on)
+    chain = list(own.train if own.train is not None else training_chain(study.training.preset, task))
     undeclared = tuple(dict.fromkeys(stage for stage in chain if stage not in TASKS))
     if undeclared:
         return Group("target", (name,), (Stage(tuple(chain[-1:]), training),), evaluate, undeclared)

@@ -50,18 +50,18 @@ def write(plan: Plan, text: str) -> None:
 
 
 @contextlib.contextmanager
-def study_lock(folder: Path) -> Iterator[None]:
-    """Hold the study for this process. Raises InputError if another one has it."""
+def study_lock(folder: Path, wait: float = 0) -> Iterator[None]:
+    """Hold the study for this process. Raises InputError if another one has it, and still has after `wait` seconds."""
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / ".lock", timeout=wait)
     try:
         lock.acquire()
     except Timeout:
         raise Locked(
             f"the study in {folder} is already running",
-            "one `stilts run` or `stilts prepare` a study at a time",
+            "one `stilts run` a study at a time",
             "wait for it, or stop it (`stilts status` shows how far it is)",
         ) from None
     try:

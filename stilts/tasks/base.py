@@ -23,9 +23,14 @@ class Task:
         metrics: the metrics of a score row, in points (0-100); the mean of `score_metrics` is the task score.
         score_metrics: facts: span tasks (EM + F1) / 2, tagging F1, dual mAP@20, the others accuracy.
         labels: closed label or tag list, in the order of the head's outputs.
+        learns_labels: the list is not declared but learned by `prepare`: all tags of the training files, sorted.
+        label_count: how many labels the reference has, where they are learned.
+        placeholders: texts that stand for one that is missing; rows with one are scored, as in the benchmark, and not
+            trained on.
         has_no_answer: span questions may have no answer (SQuAD v2.0).
         group: the benchmark's group, or None for an intermediate task.
         trains_on: the default chain of training tasks of a target; empty where nothing is trained.
+        training_data: the data set that the training split is, where several tasks train on the same one.
         reported: which split is reported when the study says "dev" or "test".
         select: "last" checkpoint or "best" by `selection`.
         selection: "dev" (the target's dev split) or "heldout" (held-out articles of the training set).
@@ -34,10 +39,12 @@ class Task:
         parts: tasks of the same format and labels whose sets this one joins; `files` then only shows where they lie,
             and `data.files` of a part counts here, too.
         reader: the name of a reader in `stilts.data.sources`.
-        files: split -> path below `data.root`, with {language}, {iso3} or {name} (English, lower case); `*` is a glob
-            whose matches are concatenated in sorted order. Several candidates are separated by "|": the first that
-            exists is read.
+        files: split -> path below `data.root`, with {language}, {iso3} or {name} (English, lower case); the matches of
+            a glob are concatenated in sorted order, those of parts joined by " + " in theirs. Several candidates are
+            separated by "|": the first that exists is read.
         sizes: split -> language (or "*") -> number of examples of the official release.
+        unverified: splits whose sizes could not be verified.
+        labels_at_hand: split -> in which files its labels are to be had, where not in all.
         version: raised whenever reading, features or scoring of this task change.
     """
 
@@ -54,11 +61,15 @@ class Task:
     citation: str
     home_page: str
     labels: tuple[str, ...] = ()
+    learns_labels: bool = False
+    label_count: int = 0
+    placeholders: tuple[str, ...] = ()
     languages_added_by_xtreme_r: tuple[str, ...] = ()
     test_only: tuple[str, ...] = ()
     has_no_answer: bool = False
     group: str | None = None
     trains_on: tuple[str, ...] = ()
+    training_data: str | None = None
     reported: Mapping[str, Split] = field(default_factory=lambda: {"dev": "dev", "test": "test"})
     select: str = "last"
     selection: str = "dev"
@@ -66,4 +77,6 @@ class Task:
     id_space: str | None = None
     parts: tuple[str, ...] = ()
     sizes: Mapping[Split, Mapping[str, int]] = field(default_factory=dict)
+    unverified: tuple[Split, ...] = ()
+    labels_at_hand: Mapping[Split, str] = field(default_factory=dict)
     version: int = 1

@@ -93,6 +93,54 @@ ANLI_PLUS = Task(
     home_page="https://arxiv.org/abs/2005.13013",
 )
 
+# Pairs of GLUE; three of its rows are broken by line ends within a question.
+QQP = Task(
+    name="qqp",
+    kind="intermediate",
+    format="pair",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    labels=("0", "1"),
+    placeholders=("",),
+    reader="pair",
+    files={split: f"qqp/glue_data/QQP/{split}.tsv" for split in ("train", "dev")},
+    select="best",
+    sizes={"train": {"en": 363846}, "dev": {"en": 40430}},
+    unverified=("dev",),
+    title="Quora Question Pairs, split as in GLUE",
+    licence="Quora's terms of use, non-commercial (unverified)",
+    citation="Iyer, Dandekar, Csernai: First Quora Dataset Release: Question Pairs, 2017",
+    home_page="https://gluebenchmark.com/tasks",
+)
+
+# The reference keeps its list of 1,363 supertags in a file beside the licensed data; here the training file tells it.
+CCG = Task(
+    name="ccg",
+    kind="intermediate",
+    format="tagging",
+    languages=("en",),
+    metrics=("accuracy",),
+    score_metrics=("accuracy",),
+    learns_labels=True,
+    label_count=1363,
+    reader="supertags",
+    # The reference's own lines, or the AUTO files of CCGbank by its usual sections: 02-21, 00 and 23.
+    files={
+        "train": "ccg/train.tsv|ccg/train|ccg/AUTO/0[2-9] + ccg/AUTO/1[0-9] + ccg/AUTO/2[01]",
+        "dev": "ccg/dev.tsv|ccg/dev|ccg/AUTO/00",
+        "test": "ccg/test.tsv|ccg/test|ccg/AUTO/23",
+    },
+    select="best",
+    sizes={"train": {"en": 38015}},
+    unverified=("train",),
+    title="CCGbank supertagging",
+    licence="LDC user agreement (LDC2005T13): the user brings the data",
+    citation="Hockenmaier, Steedman: CCGbank: A Corpus of CCG Derivations and Dependency Structures Extracted from the "
+    "Penn Treebank, Computational Linguistics 33(3), 2007",
+    home_page="https://catalog.ldc.upenn.edu/LDC2005T13",
+)
+
 # XQuAD (and LAReQA) are translations of SQuAD v1.1's dev set and recur in v2.0's: choosing a checkpoint on SQuAD dev
 # would leak, so held-out training articles choose.
 SQUAD_V1 = Task(
@@ -106,6 +154,7 @@ SQUAD_V1 = Task(
     files={"train": "squad/train-v1.1.json", "dev": "squad/dev-v1.1.json"},
     selection="heldout",
     id_space="squad",
+    training_data="squad",
     sizes={"train": {"en": 87599}, "dev": {"en": 10570}},
     title="The Stanford Question Answering Dataset 1.1",
     licence="CC BY-SA 4.0",
@@ -126,6 +175,7 @@ SQUAD_V2 = Task(
     has_no_answer=True,
     selection="heldout",
     id_space="squad",
+    training_data="squad",
     sizes={"train": {"en": 130319}, "dev": {"en": 11873}},
     title="The Stanford Question Answering Dataset 2.0",
     licence="CC BY-SA 4.0",
@@ -133,4 +183,4 @@ SQUAD_V2 = Task(
     home_page="https://rajpurkar.github.io/SQuAD-explorer/",
 )
 
-INTERMEDIATE: tuple[Task, ...] = (SNLI, MNLI, ANLI, ANLI_PLUS, SQUAD_V1, SQUAD_V2)
+INTERMEDIATE: tuple[Task, ...] = (SNLI, MNLI, ANLI, ANLI_PLUS, QQP, SQUAD_V1, SQUAD_V2, CCG)

@@ -21,7 +21,7 @@ _JIANT_FORMAT: dict[str, dict[str, Any]] = {
     "dual": {"batch_size": 16, "max_length": 256},  # jiant has no such task: XTREME-R's (unverified)
     "mlm": {"batch_size": 32, "max_length": 256},  # (unverified); the rate is the recipe's mlm.learning_rate
 }
-_JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10}
+_JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10, "panx": 10}
 _JIANT_EPOCHS_OTHERWISE = 2.0  # intermediate tasks (unverified)
 
 _XTREME_FORMAT: dict[str, dict[str, Any]] = {
@@ -46,6 +46,8 @@ _XTREME_FORMAT: dict[str, dict[str, Any]] = {
     "mlm": {"learning_rate": 2e-5, "epochs": 2.0, "max_length": 256, "warmup": 0.0, "weight_decay": 0.0},
 }
 _XTREME_TASK: dict[str, dict[str, Any]] = {"pawsx": {"learning_rate": 2e-5}}
+# XTREME fine-tunes xnli on the English half of XNLI-MT, jiant on GLUE's MNLI, which is the declared chain.
+_CHAINS: dict[str, dict[str, tuple[str, ...]]] = {"xtreme": {"xnli": ("xnli",)}}
 
 PRESETS = ("jiant", "xtreme")
 
@@ -60,7 +62,7 @@ def preset_values(preset: str, task: Task) -> dict[str, Any]:
         epochs = float(_JIANT_EPOCHS.get(task.name, _JIANT_EPOCHS_OTHERWISE))
         return {**_JIANT, **_JIANT_FORMAT[task.format], "epochs": epochs}
     if preset == "xtreme":
-        # Pair tasks: best on English dev; span, xcopa: the last checkpoint; udpos: best on English dev (unverified).
+        # Pair tasks, udpos, panx: best on English dev; span, xcopa: the last checkpoint.
         # lareqa: best on SQuAD dev upstream, which holds the scored articles; the last checkpoint here.
         return {
             "batch_size": 32,
@@ -69,3 +71,8 @@ def preset_values(preset: str, task: Task) -> dict[str, Any]:
             **_XTREME_TASK.get(task.name, {}),
         }
     raise unknown(f"preset {preset!r}", preset, PRESETS, "change training.preset")
+
+
+def training_chain(preset: str, task: Task) -> tuple[str, ...]:
+    """The tasks that a target is fine-tuned on, one after the other, where the study does not say."""
+    return _CHAINS.get(preset, {}).get(task.name, task.trains_on)

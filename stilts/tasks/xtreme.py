@@ -21,11 +21,22 @@ XNLI = Task(
     labels=NLI_LABELS,
     reader="pair",
     trains_on=("mnli",),
-    # train is XNLI-MT as XTREME lays it out: only read where a chain names xnli itself.
-    files={split: f"xnli/{split}-{{language}}.tsv" for split in ("train", "dev", "test")},
+    training_data="mnli",
+    # train is XNLI-MT, whose English half is MNLI: read where a chain names xnli itself, as the preset xtreme does.
+    # XTREME strips the labels of its test files, so the official file of all languages comes first.
+    files={
+        "train": "xnli/XNLI-MT-1.0/multinli/multinli.train.{language}.tsv|xnli/multinli.train.{language}.tsv"
+        "|xnli/train-{language}.tsv",
+        **{
+            split: f"xnli/XNLI-1.0/xnli.{split}.tsv|xnli/xnli.{split}.tsv|xnli/{split}-{{language}}.tsv"
+            for split in ("dev", "test")
+        },
+    },
+    labels_at_hand={"test": "xnli.test.tsv of XNLI-1.0; XTREME's copies have none"},
     select="best",
     parallel=True,
-    sizes={"dev": {"*": 2490}, "test": {"*": 5010}},
+    sizes={"train": {"*": 392702}, "dev": {"*": 2490}, "test": {"*": 5010}},
+    unverified=("train",),
     title="Cross-lingual Natural Language Inference",
     licence="CC BY-NC 4.0",
     citation="Conneau et al.: XNLI: Evaluating Cross-lingual Sentence Representations, EMNLP 2018",
@@ -41,17 +52,21 @@ PAWSX = Task(
     metrics=("accuracy",),
     score_metrics=("accuracy",),
     labels=("0", "1"),
+    placeholders=("NS", ""),
     reader="pair",
     trains_on=("pawsx",),
     # XTREME strips the labels of its test files, so the labelled official ones come first there.
     files={
-        "train": "pawsx/xtreme/train-{language}.tsv|pawsx/x-final/{language}/train.tsv",
+        "train": "pawsx/xtreme/train-{language}.tsv|pawsx/x-final/{language}/train.tsv"
+        "|pawsx/x-final/{language}/translated_train.tsv",
         "dev": "pawsx/xtreme/dev-{language}.tsv|pawsx/x-final/{language}/dev_2k.tsv",
         "test": "pawsx/x-final/{language}/test_2k.tsv|pawsx/xtreme/test-{language}.tsv",
     },
+    labels_at_hand={"test": "test_2k.tsv of x-final; XTREME's copies have none"},
     select="best",
     parallel=True,
     sizes={"train": {"en": 49401}, "dev": {"*": 2000}, "test": {"*": 2000}},
+    version=2,
     title="Cross-lingual Paraphrase Adversaries from Word Scrambling",
     licence="free for any purpose, with acknowledgement of Google LLC welcome (LICENSE of the data set)",
     citation="Yang, Zhang, Tar, Baldridge: PAWS-X: A Cross-lingual Adversarial Dataset for Paraphrase Identification, "
@@ -75,16 +90,53 @@ UDPOS = Task(
     labels=_words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"),
     reader="tagging",
     trains_on=("udpos",),
+    # XTREME's own words come first: it fuses the words of a multi-word token, so they are not those of CoNLL-U.
     files={
-        split: f"ud/UD_*/{{language}}_*-ud-{split}.conllu|udpos/{split}-{{language}}.tsv"
+        split: f"udpos_xtreme/{split}-{{language}}.tsv|ud/UD_*/{{language}}_*-ud-{split}.conllu"
+        f"|udpos/{split}-{{language}}.tsv"
         for split in ("train", "dev", "test")
     },
+    labels_at_hand={"test": "the treebanks' own files; XTREME's copies have none"},
     select="best",
     sizes={"train": {"en": 21253}, "dev": {"en": 3974}, "test": {"en": 5440}},
     title="Part-of-speech tags of Universal Dependencies",
     licence="by treebank; CC BY-SA and CC BY-NC-SA in most (LICENSE.txt of each)",
     citation="Nivre et al.: Universal Dependencies v2: An Evergrowing Multilingual Treebank Collection, LREC 2020",
     home_page="https://universaldependencies.org/",
+)
+
+# WikiAnn with the splits of Rahimi et al. Test files are 10,000 sentences but for these languages (facts of XTREME).
+_PANX_SMALL = {**dict.fromkeys(_words("af bn hi kk ml mr ms sw ta te tl ur"), 1000),
+               **dict.fromkeys(_words("jv my yo"), 100)}  # fmt: skip
+_PANX_LANGUAGES = _words(
+    "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur "
+    "vi yo zh"
+)
+PANX = Task(
+    name="panx",
+    kind="target",
+    format="tagging",
+    group="structured",
+    languages=_PANX_LANGUAGES,
+    languages_added_by_xtreme_r=_words("qu pl uk az lt pa gu ro"),
+    metrics=("f1",),
+    score_metrics=("f1",),
+    labels=_words("B-LOC B-ORG B-PER I-LOC I-ORG I-PER O"),
+    reader="tagging",
+    trains_on=("panx",),
+    files={split: f"panx/{split}-{{language}}.tsv" for split in ("train", "dev", "test")},
+    labels_at_hand={"test": "the original files (panx_dataset); XTREME's copies have none"},
+    select="best",
+    sizes={
+        "train": {"en": 20000},
+        "dev": {"en": 10000},
+        "test": {language: _PANX_SMALL.get(language, 10000) for language in _PANX_LANGUAGES},
+    },
+    title="WikiAnn (PAN-X) named entities, balanced splits",
+    licence="none stated; made from Wikipedia (unverified)",
+    citation="Pan, Zhang, May, Nothman, Knight, Ji: Cross-lingual Name Tagging and Linking for 282 Languages, ACL "
+    "2017; splits of Rahimi, Li, Cohn: Massively Multilingual Transfer for NER, ACL 2019",
+    home_page="https://github.com/afshinrahimi/mmner",
 )
 
 # All span targets choose checkpoints on held-out articles of their training set: no reported set takes part in the
@@ -156,6 +208,7 @@ TYDIQA = Task(
         "dev": "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-{name}.json"
         "|tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.{language}.dev.json",
     },
+    labels_at_hand={"dev": "the official release; XTREME's copies have empty answers"},
     reported={"dev": "dev", "test": "dev"},
     selection="heldout",
     # No id space: XTREME's training ids repeat (en: 89 ids for 3,696 questions) and mean nothing across languages.
@@ -189,4 +242,4 @@ TATOEBA = Task(
     home_page="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
 )
 
-XTREME: tuple[Task, ...] = (XNLI, PAWSX, UDPOS, XQUAD, MLQA, TYDIQA, TATOEBA)
+XTREME: tuple[Task, ...] = (XNLI, PAWSX, UDPOS, PANX, XQUAD, MLQA, TYDIQA, TATOEBA)

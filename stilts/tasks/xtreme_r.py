@@ -47,6 +47,7 @@ LAREQA = Task(
     selection="heldout",
     parallel=True,
     id_space="squad",
+    training_data="squad",
     sizes={"train": {"en": 87599}, "test": {"*": 1190}},
     title="LAReQA: Language-Agnostic Answer Retrieval (XQuAD-R)",
     licence="CC BY-SA 4.0",

@@ -150,7 +150,13 @@ class Run:
             training.gradient_checkpointing,
             reuse_from,
             self._zero3(),
+            self._learned_labels(heads),
         )
+
+    def _learned_labels(self, heads: list[str]) -> dict[str, tuple[str, ...]]:
+        """The labels of heads whose tasks learn them, from the training sets of this run."""
+        own = [ref for ref in self.settings.train_sets if ref.task in heads and get_task(ref.task).learns_labels]
+        return {ref.task: PreparedSet(self.features / ref.folder).labels for ref in own}
 
     # ---- training
 

@@ -193,7 +193,7 @@ def test_progress_lines_where_there_is_no_terminal(
     study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare(study, [TRAIN, DEV], tmp_path / "f")
-    assert "preparing 2/2: udpos/train/en (train, all)" in capsys.readouterr().err
+    assert "prepared 2/2: udpos/dev/en (evaluate, all), 10 examples" in capsys.readouterr().err
 
 
 def test_heldout_is_about_a_twentieth_of_the_articles_and_does_not_depend_on_the_others() -> None:

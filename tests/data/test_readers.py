@@ -92,9 +92,12 @@ def test_machine_translated_training_file(read: Read) -> None:
     assert read("xnli", "premise\thypo\tlabel\nA\tB\tcontradictory\n", split="train")[0].label == "contradiction"
 
 
-def test_pawsx_placeholders_are_left_out_and_keep_the_row_numbers(read: Read) -> None:
-    content = "id\tsentence1\tsentence2\tlabel\n1\tNS\tB\t0\n2\tA\tNS\t1\n3\tA NS\tB\t1\n4\t\tB\t0\n"
-    assert read("pawsx", content) == [PairExample("3", "A NS", "B", "1")]
+def test_pawsx_placeholders_are_read_as_they_are(read: Read) -> None:
+    content = "id\tsentence1\tsentence2\tlabel\n1\tNS\tB\t0\n2\tA\tB\t1\n4\t\tB\t0\n"
+    assert read("pawsx", content) == [
+        PairExample("1", "NS", "B", "0"), PairExample("2", "A", "B", "1"), PairExample("4", "", "B", "0")
+    ]  # fmt: skip
+    assert [(e.text_a, e.text_b) for e in read("pawsx", "A\tB\n\t\nC\tNS\n")] == [("A", "B"), ("", ""), ("C", "NS")]
 
 
 def test_repeated_ids_become_unique(read: Read) -> None:
@@ -221,7 +224,7 @@ def test_word_and_tag_lines(read: Read) -> None:
         ("a\tNOUN\nb\tNN\n", "row 2: unknown tag 'NN'; expected one of ADJ"),
         ("a\tNOUN\nb\n", "row 2: 1 columns separated by tabs; expected 2 as in the first row"),
         ("a\tb\tNOUN\n", "row 1: 3 columns"),
-        ("a\tNOUN\n\tNOUN\n", "row 2: the word is empty"),
+        (CONLLU.replace("\tSí\t", "\t\t"), "row 12: field FORM is empty"),
         ("# sent_id = 1\n1\ta\t_\tNOUN\n", "row 2: 4 columns separated by tabs; expected the 10 columns"),
         (CONLLU.replace("3\tal", "4\tal"), "row 7: field ID is '4'; expected 3"),
         (CONLLU.replace("VERB\t_\t_\t0", "_\t_\t_\t0"), "row 4: unknown tag '_'"),

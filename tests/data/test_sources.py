@@ -68,8 +68,8 @@ def test_a_missing_file_names_every_path_tried(tmp_path: Path) -> None:
 
 
 def test_without_a_root(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data\.root is not set"):
-        find_files(get_task("xnli"), "dev", "en", DataSettings())
+    with pytest.raises(InputError, match=r"lareqa/test/en has no file: data\.root is not set, and the hub has no test"):
+        find_files(get_task("lareqa"), "test", "en", DataSettings())
     with pytest.raises(InputError, match="xquad has no train split"):
         find_files(get_task("xquad"), "train", "en", DataSettings(root=str(tmp_path)))
     with pytest.raises(InputError, match="is a folder"):

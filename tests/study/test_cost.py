@@ -467,7 +467,7 @@ def test_text_and_json(make_plan):
 
 
 def test_runs_of_undeclared_tasks_are_left_out(make_plan):
-    plan = make_plan(intermediate=[], target={"tasks": ["xnli", "panx"], "languages": ["en"]})
+    plan = make_plan(intermediate=[], target={"tasks": ["xnli", "bucc2018"], "languages": ["en"]})
     cost = cost_of(plan)
     assert (cost.left_out, cost.phases["target"].runs) == (1, 1)
     assert "left out: 1 runs" in plan_text(plan)

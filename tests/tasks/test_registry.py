@@ -21,8 +21,8 @@ from stilts.tasks import (
 )
 
 CHOICE = {"hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa"}
-INTERMEDIATE = {"snli", "mnli", "anli", "anli_plus", "squad_v1", "squad_v2", "mlm"} | CHOICE
-TARGETS = {"xnli", "pawsx", "udpos", "mlqa", "xquad", "tydiqa", "tatoeba", "xcopa", "lareqa"}
+INTERMEDIATE = {"snli", "mnli", "anli", "anli_plus", "qqp", "squad_v1", "squad_v2", "ccg", "mlm"} | CHOICE
+TARGETS = {"xnli", "pawsx", "udpos", "panx", "mlqa", "xquad", "tydiqa", "tatoeba", "xcopa", "lareqa"}
 
 
 def test_the_declared_tasks() -> None:
@@ -38,7 +38,11 @@ def test_every_declaration_is_complete(name: str) -> None:
     assert all((task.title, task.licence, task.citation))
     assert task.home_page.startswith("https://")
     assert set(task.score_metrics) <= set(task.metrics)
-    assert bool(task.labels) == (task.format in ("pair", "tagging"))
+    assert bool(task.labels) == (task.format in ("pair", "tagging") and not task.learns_labels)
+    assert task.learns_labels == bool(task.label_count)
+    assert set(task.unverified) <= set(task.sizes)
+    assert set(task.labels_at_hand) <= set(task.files)
+    assert all(code == "*" or code in languages_of(task, "xtreme_r") for sizes in task.sizes.values() for code in sizes)
     assert all(code in LANGUAGES for code in task.languages + task.languages_added_by_xtreme_r)
     assert len(set(languages_of(task, "xtreme_r"))) == len(languages_of(task, "xtreme_r"))
     assert all(train in TASKS and "train" in TASKS[train].files for train in task.trains_on)
@@ -52,6 +56,7 @@ def test_every_declaration_is_complete(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "xtreme", "xtreme_r"),
     [("xnli", 15, 15), ("pawsx", 7, 7), ("xquad", 11, 12), ("mlqa", 7, 7), ("tydiqa", 9, 9), ("udpos", 33, 38),
+     ("panx", 40, 48),
      ("tatoeba", 36, 41), ("xcopa", 11, 11), ("lareqa", 11, 11), ("mnli", 1, 1)],
 )  # fmt: skip
 def test_number_of_languages_as_in_the_benchmarks(name: str, xtreme: int, xtreme_r: int) -> None:
@@ -69,8 +74,8 @@ def test_benchmarks_name_only_known_tasks() -> None:
 def test_an_unknown_task_is_refused_with_a_suggestion() -> None:
     with pytest.raises(InputError, match="did you mean 'xquad'"):
         get_task("xqaud")
-    with pytest.raises(InputError, match="'panx' is not yet declared"):
-        get_task("panx")
+    with pytest.raises(InputError, match="'mewslix' is not yet declared"):
+        get_task("mewslix")
 
 
 def test_languages() -> None:
@@ -87,11 +92,14 @@ def test_languages() -> None:
 def test_sizes_of_facts() -> None:
     assert sum(TASKS["mlqa"].sizes["test"].values()) == 42245
     assert TASKS["tatoeba"].sizes["test"]["jv"] == 205
+    panx = TASKS["panx"].sizes["test"]
+    assert (len(panx), panx["de"], panx["tl"], panx["yo"]) == (40, 10000, 1000, 100)
+    assert sum(panx.values()) == 25 * 10000 + 12 * 1000 + 3 * 100
     assert sum(TASKS[name].sizes["train"]["en"] for name in ("snli", "mnli")) == 549367 + 392702
-    sizes = {name: TASKS[name].sizes["train"]["en"] for name in (*CHOICE, "anli_plus")}
+    sizes = {name: TASKS[name].sizes["train"]["en"] for name in (*CHOICE, "anli_plus", "qqp")}
     assert sizes == {
         "hellaswag": 39905, "commonsenseqa": 9741, "cosmosqa": 25262, "socialiqa": 33410, "copa": 400,
-        "anli_plus": 1104934,
+        "anli_plus": 1104934, "qqp": 363846,
     }  # fmt: skip
 
 

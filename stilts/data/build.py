@@ -1,0 +1,182 @@
+"""Makes one prepared set, a step at a time, in any process: read its examples, then write its shards of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stilts.config import DataSettings, ModelSettings
+from stilts.data.overlap import drop
+from stilts.data.parts import check_usable, take_part, trainable
+from stilts.data.sources import find_files, read_examples
+from stilts.data.specs import SetSpec
+from stilts.data.store import EXAMPLES, Shard, load_examples, save_examples, write_shard
+from stilts.errors import InputError, StiltsError
+from stilts.formats.base import Feature
+from stilts.tasks import get_task
+from stilts.tasks.base import Task
+from stilts.tasks.examples import Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SHARD = 16384
+"""Examples in one file of rows, and the work that one process takes at a time."""
+BATCH = 2048
+"""Examples whose rows are in memory at once: 100 to 200 MB of span windows."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One set to be made.
+
+    Attributes:
+        spec, model, data: what it is made of.
+        tokenizer: the hash that tells the model's tokenizer from another one of the same name.
+        folder: the temporary folder to make it in.
+        hit: positions of examples that overlap evaluation data, to be dropped with their articles.
+        labels: those of a task that learns them; empty where it declares them.
+    """
+
+    spec: SetSpec
+    model: ModelSettings
+    data: DataSettings
+    tokenizer: str
+    folder: Path
+    hit: frozenset[int] = frozenset()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """The declared task, with the labels that were learned."""
+        task = get_task(self.spec.task)
+        return replace(task, labels=self.labels) if self.labels else task
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A shard that is to be written: its number, its first example and byte in the file of examples, its examples."""
+
+    number: int
+    first: int
+    start: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A set whose examples are written.
+
+    Attributes:
+        read: examples of the whole split.
+        examples: how many the set holds.
+        dropped: how many examples and articles were left out for their overlap.
+        pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
+    """
+
+    read: int
+    examples: int
+    dropped: dict[str, int]
+    pieces: tuple[Piece, ...] = ()
+    shards: dict[int, Shard] = field(default_factory=dict)
+
+
+def begin(job: Job) -> Begun:
+    """Read, drop, limit and write the examples of a set; a small set's rows as well.
+
+    Raises InputError for anything wrong in its files, for missing labels and for a set that is empty.
+    """
+    from stilts.formats import get_format
+
+    spec, task = job.spec, job.task
+    found = read_examples(task, spec.split, spec.language, job.data)[0]
+    every = usable_examples(spec, job.data, found)
+    examples, articles = drop(every, set(job.hit))
+    dropped = {"examples": len(every) - len(examples), "articles": articles}
+    examples = examples[: spec.limit]
+    if not examples:
+        raise InputError(f"{name_of(spec)} is empty without the overlap", "examples that remain", "use other data")
+    whole = get_format(task.format).whole and spec.purpose != "train"
+    size = len(examples) if whole else SHARD
+    starts = save_examples(job.folder / EXAMPLES, examples, size)
+    if len(starts) == 1:
+        return Begun(
+            len(found), len(examples), dropped, shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)}
+        )
+    firsts = range(0, len(examples), size)
+    pieces = tuple(
+        Piece(number, first, start, min(size, len(examples) - first))
+        for number, (first, start) in enumerate(zip(firsts, starts, strict=True))
+    )
+    return Begun(len(found), len(examples), dropped, pieces)
+
+
+def write_piece(job: Job, piece: Piece) -> Shard:
+    """Write one shard of a long set from its examples."""
+    examples = load_examples(job.folder / EXAMPLES, get_task(job.spec.task).format, piece.start, piece.count)
+    return _write(job, piece.number, examples, BATCH, piece.first)
+
+
+def usable_examples(spec: SetSpec, data: DataSettings, found: Sequence[Example]) -> list[Example]:
+    """Those examples of the whole split that are of the spec's part, before any limit."""
+    task = get_task(spec.task)
+    part = trainable(task, take_part(found, spec.part), spec.purpose)
+    check_usable(task, spec, part, find_files(task, spec.split, spec.language, data))
+    return part
+
+
+def _write(job: Job, number: int, examples: Sequence[Example], batch: int, first: int = 0) -> Shard:
+    return write_shard(job.folder, number, _batches(job, examples, batch, first))
+
+
+def _batches(job: Job, examples: Sequence[Any], batch: int, first: int) -> Iterator[list[Feature]]:
+    from stilts.formats import get_format
+
+    spec, task = job.spec, job.task
+    form, found = get_format(task.format), False
+    tokenizer = load_tokenizer(job.model, job.tokenizer, spec.max_length)
+    for start in range(0, len(examples), batch):
+        part = examples[start : start + batch]
+        rows = form.features(task, part, tokenizer, spec.max_length, training=spec.purpose == "train")
+        for row in rows:
+            row["example"] += first + start
+        if rows:
+            found = True
+            yield rows
+    if not found:
+        raise StiltsError(f"{name_of(spec)} has {len(examples)} examples but no feature row")
+
+
+def load_tokenizer(model: ModelSettings, version: str, max_length: int) -> PreTrainedTokenizerBase:
+    """The model's tokenizer. Raises InputError where there is none, or where the model takes no rows this long."""
+    tokenizer = _tokenizer(model.name, model.revision, version)
+    if max_length > tokenizer.model_max_length:  # a tokenizer that does not say has a very large one
+        raise InputError(
+            f"max_length {max_length} of the study",
+            f"at most {tokenizer.model_max_length} tokens, what {model.name} takes",
+            "lower training.max_length or target.per_task",
+        )
+    return tokenizer
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(name: str, revision: str | None, version: str) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, revision=revision or "main")
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"no tokenizer for model.name {name!r} ({first})",
+            "a hub id or a folder with a tokenizer",
+            "mend model.name or model.revision",
+        ) from None
+
+
+def name_of(spec: SetSpec) -> str:
+    """Task, split and language, as messages name a set."""
+    return f"{spec.task}/{spec.split}/{spec.language}"
