@@ -64,7 +64,7 @@ def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] =
             if shown not in ("", None, {}, False):
                 print(f"{key + ':':28}{shown}")
     else:
-        from stilts.study.show import table
+        from stilts.table import table
 
         header = ("task", "kind", "format", "languages", "metrics", "trained on", "licence")
         print(table(header, [
