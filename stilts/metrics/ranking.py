@@ -25,7 +25,9 @@ def average_precision(right: Collection[str], ranked: Sequence[str], depth: int)
     return total / min(len(right), depth)
 
 
-def mean_average_precision(right: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], depth: int) -> float:
+def mean_average_precision(
+    right: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], depth: int
+) -> float:
     """Mean over the questions of `right` of their average precision at `depth`, in points.
 
     A question that is not in `ranked` counts as 0, as in utils_mewslix.py of google-research/xtreme at 66367fa. With
