@@ -11,6 +11,7 @@ from stilts.submission.layout import LAYOUTS, expected_size, file_name, language
 from stilts.submission.score import missing_lines
 from stilts.table import table
 from stilts.tasks import target_tasks
+from stilts.tasks.languages import is_invented
 
 SHOWN = 3  # odd rows of a file that are named
 
@@ -81,7 +82,7 @@ class Checked:
 def check_folder(folder: Path, benchmark: str | None = None) -> Checked:
     """Look for the folder and the files of every task and language, and at each file: labels, ids, number of rows.
 
-    The languages are the benchmark's; in a folder with invented ones those that it has. What the manifest of a study
+    The languages are the benchmark's; in a folder with invented ones those that it has, of any size. What the manifest of a study
     says is missing, is missing here. Raises InputError where the folder holds no task.
     """
     name = open_folder(folder, benchmark)
@@ -91,8 +92,10 @@ def check_folder(folder: Path, benchmark: str | None = None) -> Checked:
         if not (folder / task).is_dir():
             checked.findings.append(Finding("missing", task, None, str(folder / task), "no such folder"))
             continue
-        for language in languages_in(task, name, [folder]):
-            _check_file(folder / task / file_name(task, language), task, language, checked)
+        languages = languages_in(task, name, [folder])
+        invented = any(map(is_invented, languages))
+        for language in languages:
+            _check_file(checked, folder, task, language, None if invented else expected_size(task, language))
     known = {(one.task, one.language) for one in checked.findings}
     for one in read_manifest(folder).get("missing", []):
         task, language = one.get("task"), one.get("language")
@@ -101,15 +104,16 @@ def check_folder(folder: Path, benchmark: str | None = None) -> Checked:
     return checked
 
 
-def _check_file(path: Path, task: str, language: str, checked: Checked) -> None:
+def _check_file(checked: Checked, folder: Path, task: str, language: str, size: int | None) -> None:
+    path, form = folder / task / file_name(task, language), LAYOUTS[task]
     if not path.is_file():
         checked.findings.append(Finding("missing", task, language, str(path), "no such file"))
         return
-    form, size = LAYOUTS[task], expected_size(task, language)
     try:
         predictions = form.read(path)
     except InputError as error:
-        checked.findings.append(Finding("wrong", task, language, str(path), str(error)))
+        reason = str(error).removeprefix(str(path)).lstrip(",: ")
+        checked.findings.append(Finding("wrong", task, language, str(path), reason))
         return
     checked.counts[task][language] = len(predictions)
     if size is not None and len(predictions) != size:
@@ -118,4 +122,4 @@ def _check_file(path: Path, task: str, language: str, checked: Checked) -> None:
     odd = list(form.odd(predictions, language, size))
     if len(odd) > SHOWN:
         odd[SHOWN:] = [f"{len(odd) - SHOWN} more of the kind"]
-    checked.findings += [Finding("wrong", task, language, str(path), reason) for reason in odd]
+    checked.findings.extend(Finding("wrong", task, language, str(path), reason) for reason in odd)

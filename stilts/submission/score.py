@@ -109,7 +109,7 @@ def _lacking(task: str, languages: tuple[str, ...], predictions: Path, labels: P
         for folder, what in ((predictions, "predictions"), (labels, "labels")):
             path = folder / task / file_name(task, language)
             if not path.is_file():
-                reason = f"no file {file_name(task, '*')} in {folder / task}, the {what}"
+                reason = f"no {file_name(task, '{language}')} in {folder / task}, the {what}"
                 yield {"task": task, "language": language, "file": str(path), "reason": reason}
                 break
 
