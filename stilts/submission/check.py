@@ -82,8 +82,8 @@ class Checked:
 def check_folder(folder: Path, benchmark: str | None = None) -> Checked:
     """Look for the folder and the files of every task and language, and at each file: labels, ids, number of rows.
 
-    The languages are the benchmark's; in a folder with invented ones those that it has, of any size. What the manifest of a study
-    says is missing, is missing here. Raises InputError where the folder holds no task.
+    The languages are the benchmark's; in a folder with invented ones those that it has, of any size. What the manifest
+    of a study says is missing, is missing here. Raises InputError where the folder holds no task.
     """
     name = open_folder(folder, benchmark)
     checked = Checked(name, {}, [])
