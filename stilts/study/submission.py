@@ -59,7 +59,7 @@ def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
     submissions = []
     for recipe in plan.recipes:
         submission = Submission(plan.folder / "results" / "submission" / recipe.name)
-        for task in dict.fromkeys([*target_tasks(plan.study.target.benchmark), *plan.targets]):
+        for task in target_tasks(plan.study.target.benchmark):
             run = next((run for run in plan.runs if run.recipe == recipe.name and task in run.evaluates), None)
             if run is None:
                 submission.lack(task, None, NOT_PLANNED)
