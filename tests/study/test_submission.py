@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gold_files import write_labels
 
 from stilts.config import SetRef, Study
 from stilts.evaluation.scoring import ScoreFile
@@ -30,9 +30,6 @@ from stilts.tasks.examples import (
     SpanExample,
     TaggingExample,
 )
-
-sys.path.append(str(Path(__file__).parents[1] / "submission"))
-from gold_files import write_labels
 
 TASKS = {
     "xtreme": ["xnli", "pawsx", "udpos", "xquad", "mlqa", "tydiqa", "tatoeba"],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from gold_files import write_labels
 
 from stilts.config import load_study
 from stilts.data.sources import read_examples
@@ -16,27 +17,28 @@ from stilts.sample import generate
 from stilts.study.plan import expand
 from stilts.tasks import get_task
 
-sys.path.append(str(Path(__file__).parents[1] / "submission"))
-from gold_files import write_labels
-
 TASKS = ["xnli", "xcopa", "udpos", "xquad", "tatoeba", "lareqa"]
 
 
 @pytest.mark.slow
 def test_a_study_and_its_folder_have_the_same_scores(tmp_path: Path, call) -> None:
-    generate(tmp_path / "data", seed=1, languages=2)
+    generate(tmp_path / "data", seed=1, languages=2, pretrained=False)
     sizes = {"xnli": 25, "xcopa": 25, "udpos": 15, "xquad": 12, "tatoeba": 30, "lareqa": 12}
     content = {
         "name": "s",
         "output_dir": str(tmp_path / "outputs"),
-        "model": {"name": str(tmp_path / "data" / "model")},
+        "model": {"name": str(tmp_path / "data" / "model_random")},
         "data": {"root": str(tmp_path / "data"), "limit": {task: {"test": n} for task, n in sizes.items()}},
-        "target": {"tasks": TASKS, "benchmark": "xtreme_r", "languages": ["en", "qaa", "qab"]},
+        "target": {
+            "tasks": TASKS, "benchmark": "xtreme_r", "languages": ["en", "qaa", "qab"],
+            "per_task": {"xcopa": {"train": ["copa"]}},
+        },
         "evaluation": {"split": "test"},
         "training": {
             "batch_size": 8, "learning_rate": 1e-3, "max_steps": 12, "max_length": 96, "select": "last",
             "precision": "fp32", "save_every": 0,
         },
+        "launch": {"parallel_runs": 2},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
