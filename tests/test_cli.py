@@ -21,20 +21,6 @@ HEAVY = ("torch", "transformers", "datasets", "deepspeed", "pandas", "scipy", "n
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["stilts", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        return end.value.code, out, err
-
-    return call
-
-
-@pytest.fixture
 def study(tmp_path):
     """A study file that needs no data to be planned."""
     path = tmp_path / "study.yaml"
@@ -60,11 +46,22 @@ def test_the_commands(call):
     code, out, _ = call("--help")
     assert code == 0
     commands = [line.split()[0] for line in out.split("Commands:")[1].splitlines() if line.strip()]
-    assert commands == ["tasks", "plan", "prepare", "run", "status", "collect", "logs", "tensorboard", "sample"]
+    assert commands == [
+        "tasks",
+        "plan",
+        "prepare",
+        "run",
+        "status",
+        "collect",
+        "logs",
+        "tensorboard",
+        "sample",
+        "score",
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"]])
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5

@@ -17,6 +17,7 @@ from stilts.evaluation.search import nearest
 from stilts.files import write_text
 from stilts.formats import get_format
 from stilts.formats.base import Prediction
+from stilts.formats.retrieval import english_places
 from stilts.provenance import code_version
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
@@ -94,9 +95,14 @@ class Scorer:
         if sides is None:
             return None
         language, english = sides
-        queries, pool = (english, language) if retrieval.query_side == "english" else (language, english)
-        found = nearest(queries, pool)
-        return [{"id": example.id, "prediction": int(i)} for example, i in zip(prepared.examples, found, strict=True)]
+        ask_english = retrieval.query_side == "english"
+        found = nearest(english, language) if ask_english else nearest(language, english)
+        ids = [example.id for example in prepared.examples]
+        rows: list[Prediction] = [{"id": name, "prediction": int(i)} for name, i in zip(ids, found, strict=True)]
+        if ask_english:
+            for row, place in zip(rows, english_places(prepared.examples), strict=True):
+                row["place"] = place
+        return rows
 
 
 class ScoreFile:

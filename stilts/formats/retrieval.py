@@ -88,3 +88,13 @@ class RetrievalFormat(Format):
             for index, given, example in zip(indices, found, examples, strict=True)
         ]
         return Graded({"accuracy": accuracy(indices, found)}, items)
+
+
+def english_places(examples: Sequence[RetrievalExample]) -> list[int]:
+    """The place (from 0) of each example's English sentence among all, sorted by code points.
+
+    XTREME's leaderboard wants Tatoeba's predictions in this order (tatoeba_preprocess in utils_preprocess.py of
+    google-research/xtreme at 0918248: white space around a sentence is dropped, equal ones stay in order).
+    """
+    order = sorted(range(len(examples)), key=lambda index: examples[index].english.strip())
+    return np.argsort(order).tolist()

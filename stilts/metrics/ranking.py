@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from stilts.errors import StiltsError
 
 
 def average_precision(right: Collection[str], ranked: Sequence[str], depth: int) -> float:
@@ -21,3 +23,16 @@ def average_precision(right: Collection[str], ranked: Sequence[str], depth: int)
             hits += 1
             total += hits / place
     return total / min(len(right), depth)
+
+
+def mean_average_precision(
+    right: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], depth: int
+) -> float:
+    """Mean over the questions of `right` of their average precision at `depth`, in points.
+
+    A question that is not in `ranked` counts as 0, as in utils_mewslix.py of google-research/xtreme at 66367fa. With
+    one right item a question this is the mean reciprocal rank. Raises StiltsError where there is no question.
+    """
+    if not right:
+        raise StiltsError("nothing to score: no questions")
+    return 100.0 * sum(average_precision(right[key], ranked.get(key, ()), depth) for key in right) / len(right)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from stilts.files import write_text
 from stilts.study.deltas import COLUMNS, deltas
 from stilts.study.plan import Plan
 from stilts.study.scores import KEYS, read_scores
+from stilts.study.submission import Submission, write_submissions
 from stilts.study.tables import by_language, xtreme, xtreme_markdown, xtreme_rows
 
 
@@ -27,6 +28,7 @@ class Collected:
         missing: the entries of `missing` in xtreme.json.
         problems: lines of score files that could not be used.
         cells: number of planned cells (recipe x target x language).
+        submissions: the folders for a leaderboard that were written, one a recipe of a study that reports test sets.
     """
 
     folder: Path
@@ -34,10 +36,11 @@ class Collected:
     missing: list[dict[str, str]]
     problems: list[str]
     cells: int
+    submissions: list[Submission] = field(default_factory=list)
 
 
 def collect(plan: Plan) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv and deltas.csv from the scores there are."""
+    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are."""
     folder = plan.folder / "results"
     scores = read_scores(plan)
     content = xtreme(plan, scores)
@@ -51,7 +54,8 @@ def collect(plan: Plan) -> Collected:
     write_text(folder / "xtreme.md", text)
     write_text(folder / "xtreme.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     cells = {(cell.recipe, cell.target, cell.language) for cell in plan.cells}
-    return Collected(folder, text, content["missing"], scores.problems, len(cells))
+    submissions = write_submissions(plan, scores)
+    return Collected(folder, text, content["missing"], scores.problems, len(cells), submissions)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -11,16 +11,8 @@ from stilts.status import Status
 from stilts.study.cost import GIB, Cost, cost_json, cost_of
 from stilts.study.plan import Plan, plan_row
 from stilts.study.text import mlm_lines, transductive_notes
+from stilts.table import table
 from stilts.tasks import MLM, TASKS
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A Markdown table with aligned columns, also readable on a terminal; None becomes a dash."""
-    cells = [[str(h) for h in header], *[["–" if v is None else str(v) for v in row] for row in rows]]
-    widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(header))]
-    lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)) + " |" for line in cells]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

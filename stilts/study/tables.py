@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from statistics import fmean, stdev
+from collections.abc import Sequence
+from statistics import stdev
 from typing import Any
 
 from stilts.config import Recipe
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
-from stilts.study.show import table
 from stilts.study.text import transductive_lines
+from stilts.table import mean, table
 from stilts.tasks import BENCHMARKS, get_task, target_tasks
 
 TITLES = {"xtreme": "XTREME", "xtreme_r": "XTREME-R"}
-
-
-def mean(values: Iterable[float | None]) -> float | None:
-    """The mean, or None if a value is missing or there is none."""
-    known = list(values)
-    return None if not known or any(v is None for v in known) else fmean(v for v in known if v is not None)
 
 
 def xtreme(plan: Plan, scores: Scores) -> dict[str, Any]:

@@ -51,9 +51,14 @@ def get_language(code: str) -> Language:
     """The language with this code. Raises InputError for a code that is neither listed nor in qaa..qtz."""
     if code in LANGUAGES:
         return LANGUAGES[code]
-    if isinstance(code, str) and _PRIVATE.fullmatch(code):
+    if isinstance(code, str) and is_invented(code):
         return Language(code, f"invented language {code}", code)
     raise unknown(f"language {code!r}", str(code), list(LANGUAGES), "use one of these or a code in qaa..qtz")
+
+
+def is_invented(code: str) -> bool:
+    """Whether a code is of the range that the sample benchmark's languages have."""
+    return _PRIVATE.fullmatch(code) is not None
 
 
 def check_language(code: str, allowed: tuple[str, ...] | None = None, where: str = "") -> None:
@@ -65,7 +70,7 @@ def check_language(code: str, allowed: tuple[str, ...] | None = None, where: str
         where: what to name in the message, as `target.languages`.
     """
     get_language(code)
-    if allowed is not None and code not in allowed and not _PRIVATE.fullmatch(code):
+    if allowed is not None and code not in allowed and not is_invented(code):
         raise InputError(
             f"language {code!r}{f' of {where}' if where else ''}",
             f"one of {', '.join(allowed)}",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stilts.metrics.ranking import average_precision
+from stilts.errors import StiltsError
+from stilts.metrics.ranking import average_precision, mean_average_precision
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,10 @@ def test_by_brute_force() -> None:
         above = [sum(place[other] <= place[item] for other in right) / place[item] for item in right]
         found = average_precision({str(item) for item in right}, [str(item) for item in order], 50)
         assert found == pytest.approx(np.mean(above))
+
+
+def test_the_mean_counts_questions_without_a_ranking() -> None:
+    right = {"q": ["a"], "r": ["a"], "s": ["a", "b"]}
+    assert mean_average_precision(right, {"q": list("xa"), "s": list("ab"), "t": list("a")}, 20) == pytest.approx(50)
+    with pytest.raises(StiltsError, match="no questions"):
+        mean_average_precision({}, {"q": ["a"]}, 20)

@@ -1,0 +1,127 @@
+"""Writes `results/submission/<recipe>/`: the predictions of a study's runs in the leaderboard's layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stilts.config import RunSettings, SetRef
+from stilts.data.rawfile import filled_lines, load_json_row
+from stilts.errors import InputError
+from stilts.files import write_folder
+from stilts.study.plan import Cell, Plan
+from stilts.study.scores import Scores
+from stilts.submission.base import Row
+from stilts.submission.layout import LAYOUTS, MANIFEST, benchmark_languages, file_name
+from stilts.tasks import target_tasks
+from stilts.tasks.languages import is_invented
+
+SEEDS = "the study's first intermediate seed and first target seed; seeds are never mixed"
+NOT_PLANNED = "not in this study"
+
+
+@dataclass
+class Submission:
+    """The folder of one recipe.
+
+    Attributes:
+        folder: `results/submission/<recipe>`.
+        texts: path below it -> content.
+        files: entries of `files` in the manifest.
+        missing: entries of `missing` in the manifest.
+    """
+
+    folder: Path
+    texts: dict[str, str] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[dict[str, Any]] = field(default_factory=list)
+
+    def lack(self, task: str, language: str | None, reason: str) -> None:
+        """Note a file, or with None all files of a task, that cannot be written."""
+        file = f"{task}/{file_name(task, language)}" if language else task
+        self.missing.append({"task": task, "language": language, "file": file, "reason": reason})
+
+
+def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
+    """Write one folder a recipe, with a manifest; nothing for a study that reports dev sets.
+
+    A file is there with all its predictions or not at all. The predictions of a task are those of one run: the first of
+    the plan, which has the first seeds. Whatever that run lacks is missing, also where another seed has it.
+    """
+    if plan.study.evaluation.split != "test":
+        return []
+    cells: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in plan.cells:
+        cells.setdefault((cell.run, cell.target, cell.language), []).append(cell)
+    submissions = []
+    for recipe in plan.recipes:
+        submission = Submission(plan.folder / "results" / "submission" / recipe.name)
+        for task in target_tasks(plan.study.target.benchmark):
+            run = next((run for run in plan.runs if run.recipe == recipe.name and task in run.evaluates), None)
+            if run is None:
+                submission.lack(task, None, NOT_PLANNED)
+                continue
+            sets = [ref for ref in run.evaluation_sets if ref.task == task]
+            for ref in sets:
+                _add(submission, plan, scores, run, ref, cells[run.run, task, ref.language])
+            for language in _left_out(task, plan.study.target.benchmark, sets):
+                submission.lack(task, language, NOT_PLANNED)
+        manifest = json.dumps(_manifest(plan, recipe.name, submission), indent=2, ensure_ascii=False) + "\n"
+        write_folder(submission.folder, {**submission.texts, MANIFEST: manifest})
+        submissions.append(submission)
+    return submissions
+
+
+def _add(
+    submission: Submission, plan: Plan, scores: Scores, run: RunSettings, ref: SetRef, cells: Sequence[Cell]
+) -> None:
+    """Add the file of one set, or why there is none."""
+    reason = next((scores.missing[cell] for cell in cells if cell in scores.missing), None)
+    if reason is not None:
+        submission.lack(ref.task, ref.language, reason)
+        return
+    path = plan.run_folder(run.run) / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl"
+    try:
+        rows = _rows(path, int(scores.rows[cells[0]]["n"]))
+        text = LAYOUTS[ref.task].text(rows)
+    except InputError as error:
+        submission.lack(ref.task, ref.language, f"{path}: {error.found}; expected {error.expected}")
+        return
+    name = f"{ref.task}/{file_name(ref.task, ref.language)}"
+    submission.texts[name] = text
+    submission.files.append({
+        "task": ref.task, "language": ref.language, "file": name, "lines": text.count("\n"), "predictions": len(rows),
+        "split": ref.split, "run": run.run, "seeds": run.seeds,
+    })  # fmt: skip
+
+
+def _rows(path: Path, n: int) -> list[Row]:
+    if not path.is_file():
+        raise InputError("there is no such file", "the predictions that were scored", "run it again")
+    rows: list[Row] = [load_json_row(path, number, text) for number, text in filled_lines(path)]
+    if len(rows) != n:
+        raise InputError(f"{len(rows)} predictions", f"{n}, as were scored", "run it again")
+    return rows
+
+
+def _left_out(task: str, benchmark: str, sets: Sequence[SetRef]) -> Iterator[str]:
+    """The benchmark's languages that a study leaves out; none where it plans invented ones (the sample benchmark)."""
+    planned = [ref.language for ref in sets]
+    if not any(map(is_invented, planned)):
+        yield from (code for code in benchmark_languages(task, benchmark) if code not in planned)
+
+
+def _manifest(plan: Plan, recipe: str, submission: Submission) -> dict[str, Any]:
+    return {
+        "study": plan.study.name,
+        "recipe": recipe,
+        "benchmark": plan.study.target.benchmark,
+        "model": plan.study.model.name,
+        "seeds": SEEDS,
+        "complete": not submission.missing,
+        "files": submission.files,
+        "missing": submission.missing,
+    }

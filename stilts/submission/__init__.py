@@ -1,0 +1,1 @@
+"""Folders of predictions in the leaderboards' layout: read, checked, scored and written; no tensors."""

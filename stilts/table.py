@@ -1,0 +1,22 @@
+"""A table as text, and the mean that goes into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table with aligned columns, also readable on a terminal; None becomes a dash."""
+    cells = [[str(h) for h in header], *[["–" if v is None else str(v) for v in row] for row in rows]]
+    widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(header))]
+    lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)) + " |" for line in cells]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean, or None if a value is missing or there is none."""
+    known = list(values)
+    return None if not known or any(v is None for v in known) else fmean(v for v in known if v is not None)
