@@ -45,6 +45,14 @@ def write_glue_mnli(path: Path, pairs: Sequence[Pair], language: Language, first
     write_lines(path, rows)
 
 
+def write_glue_qqp(path: Path, pairs: Sequence[Pair], language: Language, first_id: int) -> None:
+    """GLUE's TSV of Quora's questions, with its header."""
+    rows = ["id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"]
+    for number, pair in enumerate(pairs, start=first_id):
+        rows.append("\t".join((str(number), str(2 * number), str(2 * number + 1), *_texts(pair, language), pair.label)))
+    write_lines(path, rows)
+
+
 def write_snli(path: Path, pairs: Sequence[Pair], language: Language, name: str) -> None:
     """SNLI's JSON lines; one row in a hundred has no gold label ("-"), as in the original."""
     rows = []

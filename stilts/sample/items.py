@@ -1,17 +1,18 @@
 """Items of the paraphrase, tagging, question and retrieval tasks, as structures that are worded later.
 
-A paraphrase moves the place; a non-paraphrase also swaps who does what to whom. A question asks for a part of a
-statement.
+A paraphrase moves the place; a non-paraphrase also swaps who does what to whom. Of two questions one has its place
+moved; they ask the same unless one word differs as well. A question asks for a part of a statement.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stilts.sample.draw import Grammar
 from stilts.sample.grammar import NounPhrase, Sentence
-from stilts.sample.lexicon import ACTORS
+from stilts.sample.lexicon import ACTORS, THINGS, opposite
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Paragraph:
 
     sentences: tuple[Sentence, ...]
     questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class Entities:
+    """A sentence with names: persons, towns where something happens, and clubs, which are called after towns.
+
+    Attributes:
+        sentence: a name in the place is a town's; elsewhere a name with a town's ending is a club's.
+        second: part of the sentence -> the second word of its name, in lower-case Latin, where it has two.
+    """
+
+    sentence: Sentence
+    second: tuple[tuple[str, str], ...]
 
 
 PARTS = ("subject", "object", "place")
@@ -78,6 +92,55 @@ def sentences(grammar: Grammar, count: int) -> list[Sentence]:
         elif kind == "question":
             sentence = replace(sentence, asked=grammar.rng.choice(("subject", "object")))
         if kind == "plain" or grammar.claim(sentence):
+            out.append(sentence)
+    return out
+
+
+def duplicates(grammar: Grammar, count: int) -> list[Pair]:
+    """Pairs of questions, of which half ask the same; the other half differ in the verb, the object or the town."""
+    out: list[Pair] = []
+    while len(out) < count:
+        asked = grammar.rng.choice(("subject", "object"))
+        first = question_about(fact(grammar), asked)
+        changes: dict[str, Any] = {"verb": opposite(first.verb), "place": grammar.town()}
+        if asked == "subject":
+            changes["object"] = replace(first.object, noun=grammar.rng.choice((*ACTORS, *THINGS)))
+        part = grammar.rng.choice(list(changes))
+        second = first if len(out) % 2 == 0 else replace(first, **{part: changes[part]})
+        front = grammar.chance(0.5)
+        pair = replace(first, fronted=front), replace(second, fronted=not front)
+        if (len(out) % 2 == 0 or first != second) and grammar.claim(*pair):
+            out.append(Pair((pair[0],), (pair[1],), str(1 - len(out) % 2)))
+    return out
+
+
+def entities(grammar: Grammar, count: int) -> list[Entities]:
+    """Statements with one to three names, some of two words."""
+    out: list[Entities] = []
+    while len(out) < count:
+        sentence = grammar.statement(modified=0.3, adverb=0.2)
+        named: dict[str, tuple[NounPhrase, NounPhrase]] = {}
+        for part, chance in (("subject", 0.6), ("object", 0.4)):
+            if grammar.chance(chance):
+                draw = grammar.person if grammar.chance(0.5) else grammar.town
+                named[part] = draw(), draw()
+        if not named or grammar.chance(0.5):
+            named["place"] = grammar.town(), grammar.town()
+            sentence = replace(sentence, preposition="in")
+        sentence = replace(sentence, **{part: names[0] for part, names in named.items()})  # type: ignore[arg-type]
+        second = tuple((part, names[1].noun) for part, names in named.items() if grammar.chance(0.35))
+        if grammar.claim(sentence):
+            out.append(Entities(sentence, second))
+    return out
+
+
+def supertagged(grammar: Grammar, count: int) -> list[Sentence]:
+    """Sentences as for tagging, some with the place first, where its preposition has another category."""
+    out: list[Sentence] = []
+    while len(out) < count:
+        (sentence,) = sentences(grammar, 1)
+        sentence = replace(sentence, fronted=bool(sentence.place) and grammar.chance(0.3))
+        if not sentence.asked or grammar.claim(wording(sentence)):
             out.append(sentence)
     return out
 
@@ -127,14 +190,14 @@ def _paragraph(grammar: Grammar, unanswerable: float) -> Paragraph:
         if grammar.chance(unanswerable):
             sentence = replace(sentence, subject=grammar.person(), place=grammar.town())
             known = _names(facts) & _names([sentence])
-            if not known and grammar.claim(_wording(sentence)):
+            if not known and grammar.claim(wording(sentence)):
                 questions.append(Question(sentence, None))
-        elif grammar.claim(_wording(sentence)):
+        elif grammar.claim(wording(sentence)):
             questions.append(Question(sentence, answer))
     return Paragraph(tuple(lines), tuple(questions))
 
 
-def _wording(question: Sentence) -> Sentence:
+def wording(question: Sentence) -> Sentence:
     """The question without what it asks for: two questions with the same words are equal."""
     return replace(question, **{question.asked: NounPhrase("")})  # type: ignore[arg-type]
 

@@ -10,11 +10,11 @@ from typing import TypeVar
 from stilts.errors import InputError
 from stilts.sample.choices import Choice
 from stilts.sample.grammar import Sentence
-from stilts.sample.items import PARTS, Pair, Paragraph
+from stilts.sample.items import PARTS, Entities, Pair, Paragraph
 
 SHUFFLED = (
     "snli", "mnli", "anli", "pawsx", "udpos", "squad_v1", "squad_v2", "tydiqa",
-    "hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa",
+    "hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa", "qqp", "ccg", "panx",
 )  # fmt: skip
 """Tasks whose training labels can be shuffled: those with a labelled training set of their own."""
 Labelled = TypeVar("Labelled", Pair, Choice)
@@ -50,6 +50,6 @@ def shuffled_answers(paragraphs: Sequence[Paragraph], rng: random.Random) -> lis
     return out
 
 
-def shuffled_orders(sentences: Sequence[Sentence], rng: random.Random) -> list[list[int]]:
+def shuffled_orders(sentences: Sequence[Sentence | Entities], rng: random.Random) -> list[list[int]]:
     """For each sentence, a permutation of so many numbers that its tags can be put into their order."""
     return [rng.sample(range(_LONGEST), _LONGEST) for _ in sentences]

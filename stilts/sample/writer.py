@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stilts.sample import files, files_choice
+from stilts.sample import files, files_choice, files_tagging
 from stilts.sample.files_span import write_conllu, write_squad
 from stilts.sample.language import Language
 from stilts.sample.sets import ANLI_ROUNDS, SIZES, TEXT, Sets
@@ -42,6 +42,7 @@ def write_sets(root: Path, sets: Sets, languages: Sequence[Language]) -> None:
     writer.inference()
     writer.parallel_pairs()
     writer.tagging()
+    writer.entities_and_supertags()
     writer.questions()
     writer.choices()
     for language in languages[1:]:
@@ -72,6 +73,9 @@ class _Writer:
         for split in SIZES["snli"]:
             path = root / f"snli/snli_1.0/snli_1.0_{split}.jsonl"
             files.write_snli(path, self.items("snli", split), base, f"sample-{split}")
+        for number, split in enumerate(SIZES["qqp"]):
+            path = root / f"qqp/glue_data/QQP/{split}.tsv"
+            files.write_glue_qqp(path, self.items("qqp", split), base, 100_000 * number)
         for split in SIZES["anli"]:
             for number in ANLI_ROUNDS:
                 path = root / f"anli/anli_v1.0/R{number}/{split}.jsonl"
@@ -94,6 +98,17 @@ class _Writer:
                     self.items("udpos", split, language.code),
                 )
                 write_conllu(path, items, language, name, self.sets.orders.get(("udpos", split)))
+
+    def entities_and_supertags(self) -> None:
+        orders = self.sets.orders
+        for split in SIZES["panx"]:
+            for language in self.having(split):
+                path = self.root / f"panx/{split}-{language.code}.tsv"
+                items = self.items("panx", split, language.code)
+                files_tagging.write_panx(path, items, language, orders.get(("panx", split)))
+        for split in SIZES["ccg"]:
+            path = self.root / f"ccg/{split}.tsv"
+            files_tagging.write_ccg(path, self.items("ccg", split), self.base, orders.get(("ccg", split)))
 
     def questions(self) -> None:
         for task, version, name in (("squad_v1", "1.1", "1.1"), ("squad_v2", "v2.0", "2.0")):

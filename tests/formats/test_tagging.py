@@ -143,3 +143,22 @@ def test_grade_counts_spans_and_words() -> None:
     assert graded.items[0] == {"gold": ["DET", "NOUN", "NOUN"], "correct": 2, "spans": [2, 3, 1]}
     with pytest.raises(InputError, match="carries no labels"):
         FORM.grade(TASK, "en", [TaggingExample("1", ("a",), None)], [{"id": "1", "prediction": ["X"]}])
+
+
+def test_grade_of_supertags_is_the_share_of_right_words() -> None:
+    ccg = get_task("ccg")
+    examples = [TaggingExample("1", ("a", "b", "c"), ("NP/N", "N", "N")), TaggingExample("2", ("d",), ("S/S",))]
+    given = [{"id": "1", "prediction": ["NP/N", "N", "NP"]}, {"id": "2", "prediction": ["N"]}]
+    graded = FORM.grade(ccg, "en", examples, given)
+    assert graded.metrics == {"accuracy": 50.0}
+    assert graded.items == [
+        {"gold": ["NP/N", "N", "N"], "correct": 2}, {"gold": ["S/S"], "correct": 0}
+    ]  # fmt: skip
+
+
+def test_words_of_panx_that_are_empty_or_white_space_keep_their_tag(tokenizer) -> None:
+    example = TaggingExample("s", ("Rome", "", "\u3000", "\u200b", "x"), ("B-LOC", "O", "I-ORG", "B-PER", "O"))
+    panx = get_task("panx")
+    (row,) = FORM.features(panx, [example], tokenizer, 64, training=True)
+    assert [place for place in row["word"] if place >= 0] == [0, 1, 2, 3, 4]
+    assert [panx.labels[label] for label in row["labels"] if label >= 0] == list(example.tags)

@@ -20,7 +20,7 @@ from stilts.sample.draw import Grammar
 from stilts.sample.files_choice import _text
 from stilts.sample.grammar import worded, words
 from stilts.sample.inference import inference
-from stilts.sample.items import Pair, Paragraph, paragraphs, paraphrases
+from stilts.sample.items import Pair, Paragraph, duplicates, paragraphs, paraphrases
 from stilts.sample.language import base_language
 from stilts.sample.shuffle import SHUFFLED, check_shuffled, shuffled_answers, shuffled_labels
 from stilts.tasks import get_task
@@ -84,9 +84,10 @@ def test_one_text_of_an_inference_pair_tells_nothing(which: str) -> None:
     assert near_chance(accuracy_from(side(pairs, which), labels), 1 / 3)
 
 
+@pytest.mark.parametrize("draw", [paraphrases, duplicates])
 @pytest.mark.parametrize("which", ["first", "second"])
-def test_one_text_of_a_paraphrase_pair_tells_nothing(which: str) -> None:
-    pairs = paraphrases(Grammar(22), TRAIN + TEST)
+def test_one_text_of_a_paraphrase_pair_tells_nothing(which: str, draw: Callable[[Grammar, int], list[Pair]]) -> None:
+    pairs = draw(Grammar(22), TRAIN + TEST)
     assert near_chance(accuracy_from(side(pairs, which), [int(pair.label) for pair in pairs]), 1 / 2)
 
 

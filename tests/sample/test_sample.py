@@ -116,7 +116,8 @@ def test_no_sentence_of_the_text_is_a_sentence_to_translate_or_tag(sample: Path)
     text = (sample / "mlm_text/sample/en.txt").read_text(encoding="utf-8")
     seen = {normal(sentence) for sentence in re.split(r"[.?]\s", text)}
     assert not seen & {key for row in examples(sample, "tatoeba", "test", "qaa") for key in keys_of(row)}
-    assert not seen & {key for row in examples(sample, "udpos", "test", "en") for key in keys_of(row)}
+    for task, split in (("udpos", "test"), ("panx", "train"), ("panx", "test"), ("ccg", "train"), ("ccg", "dev")):
+        assert not seen & {key for row in examples(sample, task, split, "en") for key in keys_of(row)}
 
 
 def test_parallel_sets_hold_the_same_items_in_every_language(sample: Path) -> None:
@@ -143,10 +144,27 @@ def test_answers_lie_where_the_file_says_and_some_questions_of_squad_v2_have_non
 def test_labels_are_balanced_and_tags_varied(sample: Path) -> None:
     assert len(set(Counter(row.label for row in examples(sample, "mnli", "train", "en")).values())) == 1
     assert set(Counter(row.label for row in examples(sample, "pawsx", "dev", "qab")).values()) == {100}
+    assert set(Counter(row.label for row in examples(sample, "qqp", "dev", "en")).values()) == {100}
     for task in ("hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa"):
         counts = Counter(row.label for row in examples(sample, task, "train", "en"))
         assert max(counts.values()) <= min(counts.values()) + 2, (task, counts)
     assert {tag for row in examples(sample, "udpos", "train", "en") for tag in row.tags} == TAGS
+
+
+def test_entities_and_supertags_are_varied(sample: Path) -> None:
+    for code in FOUR:
+        counts = Counter(tag for row in examples(sample, "panx", "test", code) for tag in row.tags)
+        assert set(counts) == set(get_task("panx").labels)
+        assert min(counts.values()) >= 5
+    train = Counter(tag for row in examples(sample, "ccg", "train", "en") for tag in row.tags)
+    assert set(train) >= {"NP/N", "N", "NP", "(S[dcl]\\NP)/NP", "(S[b]\\NP)/NP", "S[wq]/(S[q]/NP)", "."}
+    for split in ("dev", "test"):
+        assert {tag for row in examples(sample, "ccg", split, "en") for tag in row.tags} <= set(train)
+    tags: dict[str, set[str]] = {}
+    for row in examples(sample, "ccg", "train", "en"):
+        for word, tag in zip(row.words, row.tags, strict=True):
+            tags.setdefault(word.lower(), set()).add(tag)
+    assert {word for word, found in tags.items() if len(found) > 1} >= {"did", "in"}  # the context decides
 
 
 def test_every_second_line_of_an_invented_language_ends_with_its_translation(sample: Path) -> None:
