@@ -21,7 +21,7 @@ import yaml
 
 from stilts.sample import generate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # eleven starts of the command
 
 LINES = 40_000  # three shards
 
