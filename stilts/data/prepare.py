@@ -28,7 +28,7 @@ from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import LAYOUT, PreparedSet, Shard, commit, temporary_of
 from stilts.data.transductive import Seen, check_texts
-from stilts.data.workers import Call, carry_out, worker_count, workers
+from stilts.data.workers import Call, carry_out, warm_up, worker_count, workers
 from stilts.errors import InputError, StiltsError
 from stilts.files import write_text
 from stilts.formats import VERSIONS
@@ -97,6 +97,8 @@ class _Preparation:
     def make(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
             shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in self.folder.glob(f".{CHECKED}.*.tmp"):
+            leftover.unlink()
         reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
         refs = {spec: spec.ref(self.study.model, self.study.data, reported) for spec in self.specs}
         sources = {spec: self.sources(spec) for spec in self.specs}
@@ -107,10 +109,12 @@ class _Preparation:
         stamp = self.folder / CHECKED
         if not todo and stamp.is_file() and stamp.read_text() == state:
             return [refs[spec] for spec in wanted]
-        hits = self.hits(reported, sources)
         todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
+        count = worker_count(self.study.data.processes, sum(_size(sources[spec]) for spec in todo))
+        warm_up(count)
+        hits = self.hits(reported, sources)
         shown = Shown([(name_of(s), f"{s.purpose}, {s.part}") for s in todo], progress)
-        self.build(todo, {spec: self.folder / refs[spec].folder for spec in todo}, facts, hits, shown)
+        self.build(todo, {spec: self.folder / refs[spec].folder for spec in todo}, facts, hits, shown, count)
         write_text(stamp, state)
         return [refs[spec] for spec in wanted]
 
@@ -166,13 +170,12 @@ class _Preparation:
         facts: dict[SetSpec, dict[str, Any]],
         hits: dict[SetSpec, set[int]],
         shown: Shown,
+        count: int,
     ) -> None:
-        """Make the sets, those with most data first, and put each in its place when it is whole."""
-        size = {spec: sum(source["size"] for source in facts[spec]["sources"]) for spec in todo}
-        count = worker_count(self.study.data.processes, sum(size.values()))
+        """Make the sets with `count` processes, those with most data first, and put each in its place once whole."""
         calls: list[tuple[tuple[SetSpec, int | None], Call]] = []
         jobs, begun = {}, {}
-        for spec in sorted(todo, key=lambda spec: -size[spec]):
+        for spec in sorted(todo, key=lambda spec: -_size(facts[spec]["sources"])):
             temporary = temporary_of(folders[spec])
             jobs[spec] = Job(
                 spec, self.study.model, self.study.data, facts[spec]["tokenizer"], temporary,
@@ -215,6 +218,11 @@ class _Preparation:
             tags = {tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags or ()}
             self._labels[name] = tuple(sorted(tags))
         return self._labels[name]
+
+
+def _size(sources: Sequence[dict[str, Any]]) -> int:
+    """Bytes of raw data."""
+    return sum(source["size"] for source in sources)
 
 
 def _is_current(folder: Path, facts: dict[str, Any]) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from stilts.errors import StiltsError
@@ -33,6 +35,12 @@ def worker_count(asked: int | None, size: int) -> int:
     return min(cpus, 1 + size // BYTES_A_WORKER)
 
 
+def warm_up(count: int) -> None:
+    """Start the server that workers are forked from, so that it imports while this process does something else."""
+    if count > 1 and _context().get_start_method() == "forkserver":
+        forkserver.ensure_running()
+
+
 @contextmanager
 def workers(count: int) -> Iterator[Executor]:
     """An executor of `count` processes, or of this one for 1.
@@ -43,10 +51,7 @@ def workers(count: int) -> Iterator[Executor]:
     if count == 1:
         yield _Here()
         return
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+    pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_begin)
     try:
         yield pool
     finally:
@@ -77,6 +82,13 @@ def carry_out(pool: Executor, count: int, calls: Iterable[tuple[T, Call]]) -> It
                     "run the command again, with fewer data.processes"
                 ) from None
             yield key, result, waiting
+
+
+def _context() -> BaseContext:
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    context.set_forkserver_preload(_PRELOADED)
+    return context
 
 
 class _Here(Executor):

@@ -41,8 +41,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], offsets: bo
 
 
 def was_cut(encoded: BatchEncoding, index: int, max_length: int) -> bool:
-    """Whether a text of the batch was longer than `max_length` with its special tokens, and so truncated."""
-    return len(encoded["input_ids"][index]) >= max_length and bool(encoded.encodings[index].overflowing)
+    """Whether a text of the batch was longer than `max_length` with its special tokens, and so truncated.
+
+    A tokenizer that is not a fast one does not say: False.
+    """
+    full = len(encoded["input_ids"][index]) >= max_length
+    return full and encoded.encodings is not None and bool(encoded.encodings[index].overflowing)
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:

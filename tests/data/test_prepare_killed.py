@@ -21,7 +21,7 @@ import yaml
 
 from stilts.sample import generate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # eleven starts of the command
 
 LINES = 40_000  # three shards
 
@@ -93,9 +93,16 @@ def kill_when(words: list[str], reached: Callable[[], bool]) -> None:
     process.kill()
     process.wait()
     end = time.monotonic() + 90  # the server that they are forked from ends when its imports are done
-    while alive := [one for one in workers if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]:
+    while alive := [one for one in workers if lives(one)]:
         assert time.monotonic() < end, f"workers outlive their parent: {alive}"
         time.sleep(0.1)
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(
