@@ -214,9 +214,13 @@ def sample(
 
 @app.command()
 def score(
-    predictions: Annotated[Path, typer.Option(metavar="DIR", help="a folder a task with test-{language} files")],
+    predictions: Annotated[
+        Path, typer.Option(metavar="DIR", help="a folder for each task, with test-{language} files")
+    ],
     labels: Annotated[Path | None, typer.Option(metavar="DIR", help="the same with gold labels")] = None,
-    benchmark: Annotated[str | None, typer.Option(help="xtreme (default) or xtreme_r")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="xtreme or xtreme_r; default what submission.json says, else xtreme")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score a folder in the leaderboard's layout, as the benchmark does; without --labels, check its layout."""

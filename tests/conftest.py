@@ -45,6 +45,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """Run a command line in this process: exit code, stdout, stderr."""
 
     def call(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()  # what was printed before is not the command's
         monkeypatch.setattr(sys, "argv", ["stilts", *map(str, words)])
         with pytest.raises(SystemExit) as end:
             cli.main()
