@@ -52,26 +52,17 @@ def main() -> None:
 @app.command()
 def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] = None, as_json: Json = False) -> None:
     """List the declared tasks, or show one."""
-    from stilts.settings import plain
+    from stilts.study.show_tasks import task_json, task_text, tasks_text
     from stilts.tasks import TASKS, UNDECLARED, get_task
 
     chosen = [get_task(name)] if name else list(TASKS.values())
     if as_json:
-        rows = [plain(task) for task in chosen]
+        rows = [task_json(task) for task in chosen]
         _print_json(rows[0] if name else {"tasks": rows, "not_yet_declared": list(UNDECLARED)})
     elif name:
-        for key, value in plain(chosen[0]).items():
-            shown = " ".join(map(str, value)) if isinstance(value, list) else value
-            if shown not in ("", None, {}, False):
-                print(f"{key + ':':28}{shown}")
+        print(task_text(chosen[0]))
     else:
-        from stilts.table import table
-
-        header = ("task", "kind", "format", "languages", "metrics", "trained on", "licence")
-        print(table(header, [
-            (t.name, t.kind, t.format, len(t.languages), " ".join(t.metrics), " ".join(t.trains_on) or None, t.licence)
-            for t in chosen
-        ]))  # fmt: skip
+        print(tasks_text(chosen))
         print(f"\nnot yet declared: {' '.join(UNDECLARED)}")
 
 

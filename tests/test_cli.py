@@ -207,8 +207,16 @@ def test_tasks(call):
     assert code == 0
     assert "tatoeba" in out
     assert "not yet declared: bucc2018 mewslix" in out
-    assert "XNLI" in call("tasks", "xnli")[1]
-    assert json.loads(call("tasks", "xnli", "--json")[1])["name"] == "xnli"
+    assert "40 / 48" in out
+    shown = call("tasks", "xnli")[1]
+    for words in ("XNLI", "ar bg de el", "accuracy", "CC BY-NC 4.0", "EMNLP 2018", "https://github.com", "* 5010",
+                  "selection, dev; labels: public", "test; labels: xnli.test.tsv", "xnli/test-{language}.tsv",
+                  "epochs 5.0", "trains_on mnli", "trains_on xnli"):  # fmt: skip
+        assert words in shown
+    whole = json.loads(call("tasks", "xnli", "--json")[1])
+    assert whole["name"] == "xnli"
+    assert whole["splits"]["dev"] == {"parts": ["selection", "dev"], "labels": "public"}
+    assert whole["sizes"]["test"] == {"*": 5010}
     assert {task["name"] for task in json.loads(call("tasks", "--json")[1])["tasks"]} >= {"xnli", "squad_v1"}
 
 

@@ -73,9 +73,9 @@ class _Writer:
         for split in SIZES["snli"]:
             path = root / f"snli/snli_1.0/snli_1.0_{split}.jsonl"
             files.write_snli(path, self.items("snli", split), base, f"sample-{split}")
-        for number, split in enumerate(SIZES["qqp"]):
+        for place, split in enumerate(SIZES["qqp"]):
             path = root / f"qqp/glue_data/QQP/{split}.tsv"
-            files.write_glue_qqp(path, self.items("qqp", split), base, 100_000 * number)
+            files.write_glue_qqp(path, self.items("qqp", split), base, 100_000 * place)
         for split in SIZES["anli"]:
             for number in ANLI_ROUNDS:
                 path = root / f"anli/anli_v1.0/R{number}/{split}.jsonl"

@@ -12,10 +12,11 @@ from typing import Any
 
 from stilts.files import write_text
 from stilts.study.deltas import COLUMNS, deltas
+from stilts.study.marks import find_marks
 from stilts.study.plan import Plan
 from stilts.study.scores import KEYS, read_scores
 from stilts.study.submission import Submission, write_submissions
-from stilts.study.tables import by_language, xtreme, xtreme_markdown, xtreme_rows
+from stilts.study.tables import by_language, marked_rows, xtreme, xtreme_markdown
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,14 @@ def collect(plan: Plan) -> Collected:
     scores = read_scores(plan)
     content = xtreme(plan, scores)
     text = xtreme_markdown(content, plan)
-    header, rows = xtreme_rows(content, plan)
+    header, rows = marked_rows(content, plan)
     languages = by_language(plan, scores)
-    write_text(folder / "scores.csv", _csv(KEYS, list(scores.rows.values())))
+    marks = find_marks(plan, scores)
+    marked = [
+        {**row, "marks": " ".join(marks.of(cell.recipe, cell.target, cell.language))}
+        for cell, row in scores.rows.items()
+    ]
+    write_text(folder / "scores.csv", _csv((*KEYS, "marks"), marked))
     write_text(folder / "by_language.csv", _csv(list(languages[0]) if languages else (), languages))
     write_text(folder / "deltas.csv", _csv(COLUMNS, deltas(plan, scores)))
     write_text(folder / "xtreme.csv", _csv(header, [dict(zip(header, row, strict=True)) for row in rows]))

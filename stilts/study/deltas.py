@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from stilts.study.marks import find_marks
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
 
-COLUMNS = ("recipe", "baseline", "target", "language", "metric", "delta", "low", "high", "p", "n", "seeds")
+COLUMNS = ("recipe", "baseline", "target", "language", "metric", "delta", "low", "high", "p", "n", "seeds", "marks")
 ALL = "all"  # the row for the mean over a target's languages
 
 Seeds = tuple[int | None, int | None]
@@ -22,12 +23,13 @@ def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
     seeds are nested in intermediate seeds (facts): where a recipe has several intermediate seeds, each counts once
     with the mean of its fine-tunes; with a single one the interval is over target seeds and says nothing about
     another intermediate run. `seeds` is the smaller arm's number of such units, `n` the scored examples (their sum
-    for `all`). The test set's own sampling error is not in it.
+    for `all`). The test set's own sampling error is not in it. `marks` (`stilts.study.marks`): of the
+    recipe's cell, for `all` of any of them.
     """
     if plan.baseline is None:
         return []
     base = {key: values for key, values in _arms(plan, scores).items() if key[0] == plan.baseline}
-    rows = []
+    rows, marks = [], find_marks(plan, scores)
     for key, (units, n) in _arms(plan, scores).items():
         other = base.get((plan.baseline, *key[1:]))
         if key[0] == plan.baseline or other is None:
@@ -37,6 +39,7 @@ def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
             "recipe": key[0], "baseline": plan.baseline, "target": key[1], "language": key[2], "metric": key[3],
             "delta": fmean(units) - fmean(other[0]), "low": low, "high": high, "p": p, "n": n,
             "seeds": min(len(units), len(other[0])),
+            "marks": " ".join(marks.of(key[0], key[1], None if key[2] == ALL else key[2])),
         })  # fmt: skip
     return rows
 

@@ -17,6 +17,7 @@ HELLASWAG = Task(
         "dev": "hellaswag/hellaswag_val.jsonl",
         "test": "hellaswag/hellaswag_test.jsonl",  # without labels
     },
+    labels_at_hand={"test": "not public"},
     select="best",
     sizes={"train": {"en": 39905}, "dev": {"en": 10042}, "test": {"en": 10003}},
     title="HellaSwag: Can a Machine Really Finish Your Sentence?",
@@ -38,6 +39,7 @@ COSMOSQA = Task(
         "dev": "cosmosqa/valid.csv|cosmosqa/valid.jsonl",
         "test": "cosmosqa/test.jsonl",  # without labels
     },
+    labels_at_hand={"test": "not public"},
     select="best",
     sizes={"train": {"en": 25262}, "dev": {"en": 2985}, "test": {"en": 6963}},
     title="Cosmos QA: commonsense-based reading comprehension",
@@ -60,6 +62,7 @@ COMMONSENSEQA = Task(
         "dev": "commonsenseqa/dev_rand_split.jsonl",
         "test": "commonsenseqa/test_rand_split_no_answers.jsonl",
     },
+    labels_at_hand={"test": "not public"},
     select="best",
     sizes={"train": {"en": 9741}, "dev": {"en": 1221}, "test": {"en": 1140}},
     title="CommonsenseQA, random split",

@@ -65,7 +65,7 @@ def test_the_other_files(make_plan, scored, write_rows):
         "by_language.csv", "deltas.csv", "scores.csv", "xtreme.csv", "xtreme.json", "xtreme.md"
     ]  # fmt: skip
     scores = rows_of(plan, "scores.csv")
-    assert tuple(scores[0]) == KEYS
+    assert tuple(scores[0]) == (*KEYS, "marks")
     assert len(scores) == len(plan.cells)
     flat = {row["recipe"]: row for row in rows_of(plan, "xtreme.csv")}
     assert (flat["none"]["difference"], flat["none"]["structured"]) == ("", "")

@@ -1,0 +1,102 @@
+"""Marks of cells that are not what they seem: chosen on the set that is reported, or of data that the recipe saw too.
+
+- chosen_on: the checkpoint was chosen on this very set (the task's split in this language), so the number is a little
+  too good. Zero-shot languages of the same target are not marked: English chose.
+- same_data: the target is fine-tuned on data that its recipe has trained on (MNLI or ANLI+ and xnli; SQuAD and xquad,
+  mlqa, lareqa), so the intermediate phase is more of the same and not transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stilts.config import Recipe, RunSettings
+from stilts.study.plan import Plan
+from stilts.study.scores import Scores
+from stilts.tasks import TASKS
+
+CHOSEN_ON, SAME_DATA = "chosen_on", "same_data"
+SIGNS = {CHOSEN_ON: "†", SAME_DATA: "‡"}
+MEANINGS = {
+    CHOSEN_ON: "holds a cell that is reported on the set its checkpoint was chosen on",
+    SAME_DATA: "the recipe trained on the target's own training data",
+}
+_BEST = "best:"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marked cells of a study.
+
+    Attributes:
+        chosen_on: recipe, target -> languages.
+        same_data: recipe, target.
+    """
+
+    chosen_on: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    same_data: frozenset[tuple[str, str]] = frozenset()
+
+    def of(self, recipe: str, target: str, language: str | None = None) -> tuple[str, ...]:
+        """The marks of a cell, or with no language those of any cell of the recipe and target."""
+        languages = self.chosen_on.get((recipe, target), ())
+        chosen = bool(languages) if language is None else language in languages
+        found = {CHOSEN_ON: chosen, SAME_DATA: (recipe, target) in self.same_data}
+        return tuple(mark for mark, holds in found.items() if holds)
+
+    @property
+    def languages_chosen_on(self) -> dict[str, set[str]]:
+        """Target -> languages that are marked for any recipe: all recipes are averaged without them alike."""
+        out: dict[str, set[str]] = {}
+        for (_, target), languages in self.chosen_on.items():
+            out.setdefault(target, set()).update(languages)
+        return out
+
+    @property
+    def targets_of_same_data(self) -> set[str]:
+        """Targets that are marked for any recipe."""
+        return {target for _, target in self.same_data}
+
+
+def find_marks(plan: Plan, scores: Scores) -> Marks:
+    """The marks of a study: those of choice from the scores there are, those of data from the plan."""
+    chosen: dict[tuple[str, str], dict[str, None]] = {}
+    for cell, row in scores.rows.items():
+        if f"{cell.target}/{cell.split}/{cell.language}" in chosen_sets(str(row["selection"])):
+            chosen.setdefault((cell.recipe, cell.target), {})[cell.language] = None
+    return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(_same_data(plan)))
+
+
+def chosen_sets(selection: str) -> set[str]:
+    """The sets `<task>/<split>/<language>` that a score row's `selection` names; empty for the last checkpoint."""
+    return set(selection.removeprefix(_BEST).split("+")) if selection.startswith(_BEST) else set()
+
+
+def data_of(task: str) -> set[str]:
+    """Names the data sets that a task's training split is made of: equal names are the same examples."""
+    if task not in TASKS:
+        return {task}
+    parts = [name for part in TASKS[task].parts for name in data_of(part)]
+    return set(parts) or {TASKS[task].training_data or task}
+
+
+def _same_data(plan: Plan) -> set[tuple[str, str]]:
+    runs = {run.run: run for run in plan.runs}
+    recipes = {recipe.name: _data_of_recipe(recipe) for recipe in plan.recipes}
+    return {
+        (run.recipe, target)
+        for run in plan.runs
+        for target in run.evaluates
+        if recipes[run.recipe] & {name for task in _fine_tuned_on(run, runs) for name in data_of(task)}
+    }
+
+
+def _data_of_recipe(recipe: Recipe) -> set[str]:
+    return {name for task in recipe.tasks for name in data_of(task)}
+
+
+def _fine_tuned_on(run: RunSettings, runs: Mapping[str, RunSettings]) -> list[str]:
+    """The training tasks of a target's whole chain."""
+    before = runs[run.init_run] if run.init_run else None
+    earlier = _fine_tuned_on(before, runs) if before is not None and before.kind == "target" else []
+    return [*earlier, *run.trains_on]
