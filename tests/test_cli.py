@@ -113,7 +113,7 @@ def test_plan_of_the_paper_marks_what_is_not_declared(call, tmp_path):
     assert code == 0
     assert "ccg*" in out
     assert "hellaswag*" not in out
-    assert "not yet declared: bucc2018, ccg" in out
+    assert "not yet declared: ccg, panx" in out
     assert "masked LM in multi+mlm: 10% of the steps, peak rate 5e-06, languages af ar" in out
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample, TextExample
+from stilts.tasks.examples import (
+    BitextExample,
+    Example,
+    PairExample,
+    RetrievalExample,
+    SpanExample,
+    TaggingExample,
+    TextExample,
+)
 
 HELD_OUT_OF = 20  # one article in this many
 
@@ -49,7 +57,7 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
         )
     bare = sum(not has_label(example) for example in examples)
     if bare:
-        role = {"train": "training", "select": "selection", "evaluate": "evaluation"}[spec.purpose]
+        role = {"train": "training", "select": "selection"}.get(spec.purpose, "evaluation")
         raise InputError(
             f"{files} has no labels for {bare} of {len(examples)} examples of {name}",
             f"gold labels in {'an' if role == 'evaluation' else 'a'} {role} set (XTREME strips them from its copies)",
@@ -64,6 +72,8 @@ def has_label(example: Example) -> bool:
         return example.answers is not None
     if isinstance(example, TaggingExample):
         return example.tags is not None
+    if isinstance(example, BitextExample):
+        return example.matches is not None
     return isinstance(example, RetrievalExample | TextExample) or example.label is not None
 
 

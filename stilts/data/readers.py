@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stilts.data.read_bitext import read_bitext
 from stilts.data.read_choice import LAYOUTS, read_choices
 from stilts.data.read_pair import read_pairs
 from stilts.data.read_retrieval import read_retrieval
@@ -26,5 +27,6 @@ READERS: dict[str, Reader] = {
     "sentences": read_sentences,
     "tagging": read_tagged,
     "retrieval": read_retrieval,
+    "bitext": read_bitext,
     "text": read_text,
 }

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from stilts.config import DataSettings
+from stilts.data.read_bitext import corpora
 from stilts.data.read_choice import LABELS
 from stilts.data.read_retrieval import both_sides
 from stilts.data.readers import READERS
@@ -42,7 +43,8 @@ def read_examples(
 def find_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
     """The files of a split in one language, sorted; those of all parts where the task joins others.
 
-    For retrieval the other language's file, then the English one; for SocialIQA also the file with the labels.
+    For retrieval the other language's file, then the English one, and for mining the gold pairs; for SocialIQA also the
+    file with the labels.
     """
     if _is_joined(task, split, language, data):
         return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
@@ -131,6 +133,8 @@ def _existing(task: Task, path: Path, language: str) -> list[Path]:
     if task.reader == "retrieval":
         exists = path.is_file() or any(path.with_name(f"{path.name}.{end}").is_file() for end in ("eng", "en"))
         return both_sides(path, language, get_language(language).iso3) if exists else []
+    if task.reader == "bitext":
+        return corpora(path) if path.is_file() else []
     if path.is_dir():
         raise InputError(f"{path} is a folder", "a file", "name a file in it")
     if path.is_file():

@@ -11,6 +11,7 @@ from typing import Any
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
+from stilts.evaluation import mining
 from stilts.evaluation.pool import Pool
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import nearest
@@ -48,10 +49,12 @@ class Scorer:
         prepared: PreparedSet,
         retrieval: RetrievalSettings,
         pool: Pool | None = None,
+        tuned: PreparedSet | None = None,
     ) -> tuple[dict[str, float], list[Prediction]] | None:
         """Metrics in points and graded predictions, on rank 0; None elsewhere.
 
-        `pool`: what a format that searches searches; without one, the candidates of the set itself.
+        `pool`: what a format that searches searches; without one, the candidates of the set itself. `tuned`: what
+        mining tunes its threshold on; without one, the set itself.
         """
         form = get_format(task.format)
         if form.searches:
@@ -61,6 +64,8 @@ class Scorer:
             # a head answers in its own training task's labels: mnli's order may not be xnli's
             labels = get_task(head).labels or task.labels
             predictions = self.predictor.predict(dataclasses.replace(task, labels=labels), head, prepared)
+        elif form.mines:
+            predictions = self._mine(prepared, tuned or prepared, retrieval)
         else:
             predictions = self._retrieve(prepared, retrieval)
         if predictions is None:
@@ -97,6 +102,14 @@ class Scorer:
         queries, pool = (english, language) if retrieval.query_side == "english" else (language, english)
         found = nearest(queries, pool)
         return [{"id": example.id, "prediction": int(i)} for example, i in zip(prepared.examples, found, strict=True)]
+
+    def _mine(self, prepared: PreparedSet, tuned: PreparedSet, retrieval: RetrievalSettings) -> list[Prediction] | None:
+        layer = self.layer(retrieval)
+        found = mining.candidates(self.predictor, prepared, layer, retrieval)
+        known = found
+        if tuned.folder != prepared.folder:
+            known = mining.candidates(self.predictor, tuned, layer, retrieval)
+        return None if found is None or known is None else found.predictions(known.threshold())
 
 
 class ScoreFile:
@@ -162,11 +175,33 @@ def score_all(
             every = [r for r in scores.settings.evaluation_sets if r.task == ref.task]
             pools = {ref.task: scorer.pool(task, {r.language: PreparedSet(features / r.folder) for r in every})}
         prepared = PreparedSet(features / ref.folder)
-        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task))
+        tuned = tuned_on(scores.settings, ref)
+        result = scorer.score(
+            task,
+            ref.language,
+            prepared,
+            retrieval,
+            pools.get(ref.task),
+            PreparedSet(features / tuned.folder) if tuned else None,
+        )
         if result is not None:
             metrics, predictions = result
             lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)
             write_text(run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl", lines)
             layer = None if get_format(task.format).has_head else scorer.layer(retrieval)
-            scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer})
+            selection = _chosen_on(facts["selection"], tuned)
+            scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer, "selection": selection})
             on_cell(ref, metrics)
+
+
+def tuned_on(settings: RunSettings, ref: SetRef) -> SetRef | None:
+    """The set that tunes the threshold for `ref`, if there is one: the task's support set in the same language."""
+    return next((s for s in settings.support_sets if (s.task, s.language) == (ref.task, ref.language)), None)
+
+
+def _chosen_on(selection: str, tuned: SetRef | None) -> str:
+    """A cell's `selection`: the sets that chose its checkpoint, and the one that tuned its threshold."""
+    if tuned is None:
+        return selection
+    name = f"{tuned.task}/{tuned.split}/{tuned.language}"
+    return f"{selection}+{name}" if selection.startswith("best:") else f"best:{name}"

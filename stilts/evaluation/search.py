@@ -51,14 +51,14 @@ def ranked(queries: np.ndarray, candidates: np.ndarray, depth: int) -> np.ndarra
 
     if not len(candidates):
         raise StiltsError("no candidates to search")
-    vectors, lowest, group = np.unique(_unit(candidates), axis=0, return_index=True, return_inverse=True)
+    vectors, lowest, group = np.unique(unit(candidates), axis=0, return_index=True, return_inverse=True)
     order = np.argsort(lowest)
     vectors = np.ascontiguousarray(vectors[order])
     equal = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     members = [equal[i] for i in order]  # of each distinct vector, ascending
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    scores, found = index.search(_unit(queries), min(depth + TIES, len(vectors)))
+    scores, found = index.search(unit(queries), min(depth + TIES, len(vectors)))
     depth = min(depth, len(candidates))
     # `members` ascend by their first index, and so do places among equal scores
     places = np.take_along_axis(found, np.lexsort((found, -scores)), axis=1)
@@ -66,7 +66,8 @@ def ranked(queries: np.ndarray, candidates: np.ndarray, depth: int) -> np.ndarra
     return np.stack(out).astype(np.int64) if out else np.zeros((0, depth), dtype=np.int64)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors with length 1, float32; a vector of zeros stays one. Raises StiltsError for what is not finite."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if not np.isfinite(vectors).all():
         raise StiltsError("a sentence vector holds a value that is not finite")

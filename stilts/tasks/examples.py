@@ -71,6 +71,20 @@ class RetrievalExample:
 
 
 @dataclass(frozen=True)
+class BitextExample:
+    """A sentence of one of two corpora, of which some sentences are translations of each other.
+
+    `side` is 0 for the language, 1 for English; `matches` are the ids of its translations in the other corpus, None
+    where gold pairs are not at hand.
+    """
+
+    id: str
+    text: str
+    side: int
+    matches: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class TextExample:
     """A line of raw text, for masked LM."""
 
@@ -78,13 +92,23 @@ class TextExample:
     text: str
 
 
-Example = PairExample | ChoiceExample | SpanExample | SentenceExample | TaggingExample | RetrievalExample | TextExample
+Example = (
+    PairExample
+    | ChoiceExample
+    | SpanExample
+    | SentenceExample
+    | TaggingExample
+    | RetrievalExample
+    | BitextExample
+    | TextExample
+)
 EXAMPLE_TYPES: dict[str, type] = {
     "pair": PairExample,
     "choice": ChoiceExample,
     "span": SpanExample,
     "tagging": TaggingExample,
     "retrieval": RetrievalExample,
+    "mining": BitextExample,
     "dual": SentenceExample,
     "mlm": TextExample,
 }
