@@ -3,8 +3,8 @@
     python benchmarks/bucc_search.py --sentences 20000 --hidden 1024 --rounds 3
 
 Both do the same exact search for the 4 nearest in both directions, in turn in one process: `faiss.knn` twice, and
-`stilts.evaluation.mining.best_pairs`, which also normalises, takes margins and chooses the pairs. The neighbours of both
-are compared.
+`stilts.evaluation.mining.best_pairs`, which also normalises, takes margins and chooses the pairs. The neighbours of
+both are compared.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def main() -> None:
         ours.append(_seconds(lambda: best_pairs(x, y)))
         print(f"faiss.knn both ways {theirs[-1]:.2f} s, best_pairs {ours[-1]:.2f} s", flush=True)
     ratio = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
-    print(f"{asked.sentences} x {asked.sentences}, {asked.hidden} dimensions, {torch.get_num_threads()} threads, {machine()}")
+    threads = torch.get_num_threads()
+    print(f"{asked.sentences} x {asked.sentences}, {asked.hidden} dimensions, {threads} threads, {machine()}")
     print(f"median: faiss.knn both ways {statistics.median(theirs):.2f} s, best_pairs {statistics.median(ours):.2f} s, "
           f"ratio {ratio:.2f}")  # fmt: skip
     same = [

@@ -11,6 +11,7 @@ from stilts.errors import InputError
 from stilts.tasks.base import Task
 from stilts.tasks.examples import (
     BitextExample,
+    EntityExample,
     Example,
     PairExample,
     RetrievalExample,
@@ -38,11 +39,13 @@ def take_part(examples: Sequence[Example], part: str) -> list[Example]:
 
 
 def article_of(example: Example) -> str:
-    """What must stay on one side: article or context, premise, sentence."""
+    """What must stay on one side: article or context, premise, entity, sentence."""
     if isinstance(example, SpanExample):
         return example.article or example.context
     if isinstance(example, PairExample):
         return example.text_a
+    if isinstance(example, EntityExample):
+        return example.entity
     return " ".join(example.words) if isinstance(example, TaggingExample) else example.text
 
 
@@ -74,7 +77,7 @@ def has_label(example: Example) -> bool:
         return example.tags is not None
     if isinstance(example, BitextExample):
         return example.matches is not None
-    return isinstance(example, RetrievalExample | TextExample) or example.label is not None
+    return isinstance(example, RetrievalExample | EntityExample | TextExample) or example.label is not None
 
 
 def _hash(name: str) -> int:

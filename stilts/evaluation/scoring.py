@@ -74,9 +74,9 @@ class Scorer:
         joined = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
         return graded.metrics, joined
 
-    def pool(self, task: Task, sets: Mapping[str, PreparedSet]) -> Pool:
+    def pool(self, task: Task, sets: Mapping[str, PreparedSet], candidates: PreparedSet | None = None) -> Pool:
         """All questions and candidates of a task, embedded by the model as it is now."""
-        return Pool(self.predictor, self._head_for(task), sets)
+        return Pool(self.predictor, task, self._head_for(task), sets, candidates)
 
     def task_score(self, task: Task, metrics: dict[str, float]) -> float:
         """The mean of the metrics that make the task's score (span: EM and F1)."""
@@ -172,18 +172,11 @@ def score_all(
         task = get_task(ref.task)
         retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
         if get_format(task.format).searches and ref.task not in pools:
-            every = [r for r in scores.settings.evaluation_sets if r.task == ref.task]
-            pools = {ref.task: scorer.pool(task, {r.language: PreparedSet(features / r.folder) for r in every})}
+            pools = {ref.task: _pool(scorer, task, scores.settings, features)}
         prepared = PreparedSet(features / ref.folder)
         tuned = tuned_on(scores.settings, ref)
-        result = scorer.score(
-            task,
-            ref.language,
-            prepared,
-            retrieval,
-            pools.get(ref.task),
-            PreparedSet(features / tuned.folder) if tuned else None,
-        )
+        dev = PreparedSet(features / tuned.folder) if tuned else None
+        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task), dev)
         if result is not None:
             metrics, predictions = result
             lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)
@@ -192,6 +185,13 @@ def score_all(
             selection = _chosen_on(facts["selection"], tuned)
             scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer, "selection": selection})
             on_cell(ref, metrics)
+
+
+def _pool(scorer: Scorer, task: Task, settings: RunSettings, features: Path) -> Pool:
+    """A task's questions in all languages, and what they search: one set for all where the task has one."""
+    sets = {r.language: PreparedSet(features / r.folder) for r in settings.evaluation_sets if r.task == task.name}
+    searched = [PreparedSet(features / r.folder) for r in settings.support_sets if r.task == task.name]
+    return scorer.pool(task, sets, searched[0] if searched else None)
 
 
 def tuned_on(settings: RunSettings, ref: SetRef) -> SetRef | None:

@@ -40,6 +40,10 @@ def get_format(name: str) -> Format:
         from stilts.formats.dual import DualFormat
 
         return DualFormat()
+    if name == "linking":
+        from stilts.formats.linking import LinkingFormat
+
+        return LinkingFormat()
     if name == "mlm":
         from stilts.formats.mlm import MlmFormat
 

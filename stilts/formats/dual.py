@@ -83,18 +83,17 @@ class DualFormat(Format):
 
         `max_length` is that of a candidate. Of sentence and context the longer is cut first.
         """
-        questions = _encoded(tokenizer, [(example.question,) for example in examples], min(QUESTION_TOKENS, max_length))
+        questions = encoded(tokenizer, [(example.question,) for example in examples], min(QUESTION_TOKENS, max_length))
         if training:
             pairs = [(example.sentences[example.right], example.context) for example in examples]
-            answers = _encoded(tokenizer, pairs, max_length)
+            answers = encoded(tokenizer, pairs, max_length)
             return [
-                {**_joined(*sides), "example": index}
-                for index, sides in enumerate(zip(questions, answers, strict=True))
+                {**joined(*sides), "example": index} for index, sides in enumerate(zip(questions, answers, strict=True))
             ]
         owners = [
             (first, sentence) for first in _paragraphs(examples).values() for sentence in examples[first].sentences
         ]
-        candidates = _encoded(tokenizer, [(text, examples[first].context) for first, text in owners], max_length)
+        candidates = encoded(tokenizer, [(text, examples[first].context) for first, text in owners], max_length)
         rows = [{**row, "example": index, "side": QUESTION} for index, row in enumerate(questions)]
         return rows + [
             {**row, "example": first, "side": CANDIDATE} for row, (first, _) in zip(candidates, owners, strict=True)
@@ -169,7 +168,7 @@ def _paragraphs(examples: Sequence[SentenceExample]) -> dict[str, int]:
     return found
 
 
-def _encoded(
+def encoded(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, ...]], max_length: int
 ) -> Iterator[dict[str, list[int]]]:
     """`input_ids` and, where the model has them, `token_type_ids` of texts or pairs of texts, all of one kind."""
@@ -186,7 +185,7 @@ def _encoded(
             yield {key: encoded[key][index] for key in encoded}
 
 
-def _joined(question: dict[str, list[int]], answer: dict[str, list[int]]) -> dict[str, Any]:
+def joined(question: dict[str, list[int]], answer: dict[str, list[int]]) -> dict[str, Any]:
     """Both sequences one after the other, and their lengths."""
     row: dict[str, Any] = {key: question[key] + answer[key] for key in question}
     return {**row, "sizes": [len(question["input_ids"]), len(answer["input_ids"])]}

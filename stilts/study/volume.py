@@ -24,8 +24,8 @@ MEAN_TOKENS = {
 }  # fmt: skip
 """Assumed mean tokens a row by format, where a set is not prepared."""
 _SIDES = {"retrieval": 2, "mining": 75}  # rows an example; of mining, sentences a gold pair (unverified)
-_TWO_PASSES = ("dual",)
-SEQUENCES = {"choice": 4, "dual": 2}
+_TWO_PASSES = ("dual", "linking")
+SEQUENCES = {"choice": 4, "dual": 2, "linking": 2}
 """Sequences a row, each of at most max_length tokens; most choice tasks have 2 to 5."""
 
 

@@ -85,6 +85,19 @@ class BitextExample:
 
 
 @dataclass(frozen=True)
+class EntityExample:
+    """A mention of an entity in its sentence, and what describes the entity; one of the two texts may be empty.
+
+    `text` is "" for an entity that is only searched (a candidate), `description` where only the entity's id is known.
+    """
+
+    id: str
+    text: str
+    entity: str
+    description: str
+
+
+@dataclass(frozen=True)
 class TextExample:
     """A line of raw text, for masked LM."""
 
@@ -100,6 +113,7 @@ Example = (
     | TaggingExample
     | RetrievalExample
     | BitextExample
+    | EntityExample
     | TextExample
 )
 EXAMPLE_TYPES: dict[str, type] = {
@@ -110,5 +124,6 @@ EXAMPLE_TYPES: dict[str, type] = {
     "retrieval": RetrievalExample,
     "mining": BitextExample,
     "dual": SentenceExample,
+    "linking": EntityExample,
     "mlm": TextExample,
 }

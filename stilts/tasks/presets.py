@@ -20,6 +20,7 @@ _JIANT_FORMAT: dict[str, dict[str, Any]] = {
     "retrieval": {"batch_size": 32, "max_length": 512},  # nothing is trained: batch size and rate are not used
     "mining": {"batch_size": 32, "max_length": 512},
     "dual": {"batch_size": 16, "max_length": 256},  # jiant has no such task: XTREME-R's (unverified)
+    "linking": {"batch_size": 32, "max_length": 64},  # XTREME-R's, as for "dual" (unverified)
     "mlm": {"batch_size": 32, "max_length": 256},  # (unverified); the rate is the recipe's mlm.learning_rate
 }
 _JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10}
@@ -45,6 +46,8 @@ _XTREME_FORMAT: dict[str, dict[str, Any]] = {
         "warmup": 0.0,
         "weight_decay": 0.0,
     },
+    # scripts/train_mewslix.sh: 8 rows a GPU, summed over 4; the last checkpoint
+    "linking": {"learning_rate": 1e-5, "epochs": 2.0, "max_length": 64, "warmup": 0.0, "weight_decay": 0.0},
     # XTREME has no such task; the rate is the recipe's mlm.learning_rate (unverified)
     "mlm": {"learning_rate": 2e-5, "epochs": 2.0, "max_length": 256, "warmup": 0.0, "weight_decay": 0.0},
 }

@@ -1,4 +1,4 @@
-"""Plans of retrieval targets: what is read beside the scored sets, and models that are fine-tuned before they search."""
+"""Plans of retrieval targets: what is read beside the scored sets, and models fine-tuned before they search."""
 
 from __future__ import annotations
 
@@ -51,3 +51,22 @@ def test_what_is_set_for_tatoeba_trains_its_model(make_plan) -> None:
     assert (last.training.epochs, last.training.learning_rate, last.training.max_length) == (1, 5e-6, 384)
     assert [(ref.task, ref.split) for ref in last.selection_sets] == [("squad_v1", "train")]  # held-out articles
     assert {spec.max_length for spec in plan.specs if spec.task == "tatoeba"} == {64}
+
+
+def test_mewslix_is_trained_and_searches_one_set_for_all_languages(make_plan) -> None:
+    chosen = {**target("mewslix", languages=("de", "ta")), "benchmark": "xtreme_r"}
+    files = {"mewslix": {"candidates": {"mul": "few.jsonl"}}}
+    data = {"files": files, "limit": {"mewslix": {"candidates": 500}}}
+    plan = make_plan(target=chosen, training={"preset": "xtreme"}, data=data)
+    for run in scoring(plan, "mewslix"):
+        assert (run.kind, run.trains_on) == ("target", ["mewslix"])
+        assert [(ref.split, ref.language) for ref in run.support_sets] == [("candidates", "mul")]
+        training = run.training
+        assert (training.batch_size, training.learning_rate, training.epochs) == (32, 1e-5, 2)
+        assert (training.max_length, training.select) == (64, "last")
+    limits = {spec.split: spec.limit for spec in plan.specs}
+    assert limits == {"train": None, "dev": None, "candidates": 500}
+    best = make_plan(target=chosen, training={"preset": "jiant"})
+    (run,) = [run for run in best.runs if run.recipe == "none" and run.evaluates]
+    assert [(ref.task, ref.split, ref.language) for ref in run.selection_sets] == [("mewslix", "train", "en")]
+    assert {spec.part for spec in best.specs if spec.split == "train"} == {"rest", "heldout"}
