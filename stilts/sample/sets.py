@@ -14,6 +14,8 @@ from stilts.sample.draw import Grammar
 from stilts.sample.inference import inference
 from stilts.sample.items import paragraphs, paraphrases, sentences, translations
 from stilts.sample.language import BASE, Language
+from stilts.sample.retrieval import SIZES as RETRIEVAL_SIZES
+from stilts.sample.retrieval import draw_retrieval
 from stilts.sample.shuffle import shuffled_answers, shuffled_labels, shuffled_orders
 
 SIZES: dict[str, dict[str, int]] = {
@@ -35,6 +37,7 @@ SIZES: dict[str, dict[str, int]] = {
     "socialiqa": {"train": 1600, "dev": 160, "test": 160},
     "copa": {"train": 400, "dev": 100},
     "xcopa": {"test": 200},
+    **RETRIEVAL_SIZES,
 }
 """Task -> split -> examples a language; premises make three pairs each, paragraphs two questions each. XCOPA's dev set
 is the translation of COPA's."""
@@ -89,6 +92,7 @@ def draw_sets(seed: int, languages: Sequence[Language], shuffled: Sequence[str] 
             for split in SIZES[task]:
                 if split != "train":
                     out.items[task, split, code] = _drawn(grammar.stream(f"{task} {split}", code), task, split, code)
+    draw_retrieval(grammar, out.items, languages)
     for task in shuffled:
         _shuffle(out, task, random.Random(f"stilts sample {seed} shuffle {task}"))
     return out
@@ -96,6 +100,8 @@ def draw_sets(seed: int, languages: Sequence[Language], shuffled: Sequence[str] 
 
 def _parts(task: str) -> tuple[str, ...]:
     """The parts of a task's sets that all languages share, or that the base language has alone."""
+    if task in RETRIEVAL_SIZES:  # drawn last, by `draw_retrieval`
+        return ()
     if task == "anli":
         return ANLI_ROUNDS
     return (BASE,) if task in _BY_LANGUAGE else ("",)

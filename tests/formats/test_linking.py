@@ -48,7 +48,7 @@ def test_a_scored_set_has_mentions_and_each_described_entity_once(tokenizer) -> 
 class Vectors:
     """Stands for a model: rows of a set become given vectors."""
 
-    class world:  # noqa: N801
+    class world:
         main = True
 
     def __init__(self, given: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:

@@ -69,4 +69,4 @@ def test_mewslix_is_trained_and_searches_one_set_for_all_languages(make_plan) ->
     best = make_plan(target=chosen, training={"preset": "jiant"})
     (run,) = [run for run in best.runs if run.recipe == "none" and run.evaluates]
     assert [(ref.task, ref.split, ref.language) for ref in run.selection_sets] == [("mewslix", "train", "en")]
-    assert {spec.part for spec in best.specs if spec.split == "train"} == {"rest", "heldout"}
+    assert {spec.part for spec in best.specs if (spec.task, spec.split) == ("mewslix", "train")} == {"rest", "heldout"}
