@@ -245,6 +245,7 @@ class RunSettings:
     train_sets: list[SetRef] = setting([], "training sets")
     selection_sets: list[SetRef] = setting([], "sets that `best` is chosen by")
     evaluation_sets: list[SetRef] = setting([], "sets that are scored")
+    support_sets: list[SetRef] = setting([], "sets read to score others: they tune a threshold, or are searched")
     sampling: Sampling = setting(Sampling, "mixture of the training tasks")
     mlm: Mlm | None = setting(None, "masked LM among the training tasks; share and languages set")
     budget: Budget = setting(Budget, "length where training.max_steps and epochs do not say")

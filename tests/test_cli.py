@@ -108,9 +108,8 @@ def test_plan_prints_and_writes(call, study, tmp_path):
 def test_plan_of_the_paper_marks_what_is_not_declared(call, tmp_path):
     code, out, _ = call("plan", STUDIES / "phang2020.yaml", f"output_dir={tmp_path}")
     assert code == 0
-    assert "1*" in out
-    assert "ccg*" not in out
-    assert "not yet declared: bucc2018" in out
+    assert "1*" not in out
+    assert "not yet declared" not in out
     assert "masked LM in multi+mlm: 10% of the steps, peak rate 5e-06, languages af ar" in out
 
 

@@ -41,7 +41,7 @@ class LeakCheck:
         scored = self._scored()
         overlaps: list[Overlap] = []
         hits: dict[SetSpec, set[int]] = {}
-        others = [spec for spec in self.specs if spec.purpose != "evaluate"]
+        others = [spec for spec in self.specs if spec.learned_from]
         for spec in sorted(others, key=lambda s: (s.task, s.split, s.language)):
             found, hit = scored.check(self._name(spec), self.read(spec))
             overlaps += found

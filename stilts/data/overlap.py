@@ -10,7 +10,8 @@ What counts as the same, after `normalised` (case, punctuation and spaces do not
   HellaSwag, CosmosQA, CommonsenseQA, SocialIQA and XCOPA that were compared;
 - pairs of at least 5 words, in either order. Single hypotheses recur by chance (16 between 3,000 and 1,000 rows of
   SNLI dev and test, such as "the grass was green"), whole pairs did not in any two sets that were compared;
-- tagged sentences of at least 8 words. Shorter ones recur (UD English-EWT train and test: "Mike").
+- tagged sentences, and sentences with a marked mention, of at least 8 words. Shorter ones recur (UD English-EWT train
+  and test: "Mike").
 
 Two official splits of one data set may share some examples, which every published number carries: 4 of 152 contexts
 of TyDiQA's Swahili dev are in train, one of 150 sentences of UD German-GSD dev is in test. Up to 10 % of the evaluation
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
+from stilts.tasks.examples import ChoiceExample, EntityExample, Example, PairExample, SpanExample, TaggingExample
 
 MIN_WORDS, MIN_PAIR_WORDS = 8, 5
 MIN_LETTERS = 24  # in scripts without spaces
@@ -169,6 +170,8 @@ def keys(task: Task, example: Example) -> Iterator[Key]:
     elif isinstance(example, TaggingExample) and len(example.words) >= MIN_WORDS:
         sentence = " ".join(example.words)
         yield _key("sentences", normalised(sentence), sentence)
+    elif isinstance(example, EntityExample) and _long(example.text):
+        yield _key("sentences", normalised(example.text), example.text)
 
 
 def _span_keys(task: Task, example: SpanExample) -> Iterator[Key]:

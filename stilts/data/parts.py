@@ -9,7 +9,16 @@ from pathlib import Path
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks.base import Task
-from stilts.tasks.examples import Example, PairExample, RetrievalExample, SpanExample, TaggingExample, TextExample
+from stilts.tasks.examples import (
+    BitextExample,
+    EntityExample,
+    Example,
+    PairExample,
+    RetrievalExample,
+    SpanExample,
+    TaggingExample,
+    TextExample,
+)
 
 HELD_OUT_OF = 20  # one article in this many
 
@@ -41,11 +50,13 @@ def _has_placeholder(task: Task, pair: PairExample) -> bool:
 
 
 def article_of(example: Example) -> str:
-    """What must stay on one side: article or context, premise, sentence."""
+    """What must stay on one side: article or context, premise, entity, sentence."""
     if isinstance(example, SpanExample):
         return example.article or example.context
     if isinstance(example, PairExample):
         return example.text_a
+    if isinstance(example, EntityExample):
+        return example.entity
     return " ".join(example.words) if isinstance(example, TaggingExample) else example.text
 
 
@@ -60,7 +71,7 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
         )
     bare = sum(not has_label(example) for example in examples)
     if bare:
-        role = {"train": "training", "select": "selection", "evaluate": "evaluation"}[spec.purpose]
+        role = {"train": "training", "select": "selection"}.get(spec.purpose, "evaluation")
         raise InputError(
             f"{files} has no labels for {bare} of {len(examples)} examples of {name}",
             f"gold labels in {'an' if role == 'evaluation' else 'a'} {role} set (XTREME strips them from its copies)",
@@ -75,7 +86,9 @@ def has_label(example: Example) -> bool:
         return example.answers is not None
     if isinstance(example, TaggingExample):
         return example.tags is not None
-    return isinstance(example, RetrievalExample | TextExample) or example.label is not None
+    if isinstance(example, BitextExample):
+        return example.matches is not None
+    return isinstance(example, RetrievalExample | EntityExample | TextExample) or example.label is not None
 
 
 def _hash(name: str) -> int:

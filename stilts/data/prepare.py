@@ -132,7 +132,7 @@ class _Preparation:
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
         """What the manifest keeps, and what a set is compared with before it is used again."""
         training = replace(spec, split="train") if get_task(spec.task).learns_labels else None
-        compared = spec.is_text or (self.study.data.exclude_overlap and spec.purpose != "evaluate")
+        compared = spec.is_text or (self.study.data.exclude_overlap and spec.learned_from)
         return {
             "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
             "sources": sources,

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stilts.data.read_bitext import read_bitext
 from stilts.data.read_choice import LAYOUTS, read_choices
+from stilts.data.read_entities import read_entities
 from stilts.data.read_pair import read_pairs
 from stilts.data.read_retrieval import read_retrieval
 from stilts.data.read_sentences import read_sentences
@@ -28,5 +30,7 @@ READERS: dict[str, Reader] = {
     "tagging": read_tagged,
     "supertags": read_supertags,
     "retrieval": read_retrieval,
+    "bitext": read_bitext,
+    "entities": read_entities,
     "text": read_text,
 }

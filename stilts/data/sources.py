@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stilts.config import DataSettings
 from stilts.data.hub import hub_files, language_values, mirror_files, repositories
+from stilts.data.read_bitext import corpora
 from stilts.data.read_choice import LABELS
 from stilts.data.read_hub import read_hub
 from stilts.data.read_retrieval import both_sides
@@ -46,7 +47,8 @@ def read_examples(
 def find_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
     """The files of a split in one language, sorted; those of all parts where the task joins others.
 
-    For retrieval the other language's file, then the English one; for SocialIQA also the file with the labels.
+    For retrieval the other language's file, then the English one, and for mining the gold pairs; for SocialIQA also the
+    file with the labels.
     """
     if _is_joined(task, split, language, data):
         return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
@@ -156,6 +158,8 @@ def _existing(task: Task, base: Path, pattern: str, language: str) -> list[Path]
     if task.reader == "retrieval":
         exists = path.is_file() or any(path.with_name(f"{path.name}.{end}").is_file() for end in ("eng", "en"))
         return both_sides(path, language, get_language(language).iso3) if exists else []
+    if task.reader == "bitext":
+        return corpora(path) if path.is_file() else []
     matches = [path] if path.exists() else sorted(base / match for match in glob.glob(pattern, root_dir=base))
     if task.reader == "supertags":  # CCGbank is folders of files
         inside = [sorted(match.rglob(f"*{SUFFIX}")) if match.is_dir() else [match] for match in matches]

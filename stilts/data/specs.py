@@ -17,7 +17,8 @@ class SetSpec:
     """What is to be prepared for one task, split and language.
 
     Attributes:
-        purpose: "train" (rows with labels), "select" (English dev or held-out articles) or "evaluate".
+        purpose: "train" (rows with labels), "select" (English dev or held-out articles), "evaluate" or "support" (read
+            beside the evaluation sets to score them: `Task.support`).
         part: "all" of the split, "heldout" (about one article in twenty, by hash) or "rest" (the others).
         max_length: longest row in tokens.
         limit: at most this many examples (of the part), or None.
@@ -38,6 +39,11 @@ class SetSpec:
         """Whether the set is raw text for masked LM."""
         return self.task == MLM.name
 
+    @property
+    def learned_from(self) -> bool:
+        """Whether a model is trained or chosen on it, so that nothing of an evaluation set may be in it."""
+        return self.purpose in ("train", "select")
+
     def ref(self, model: ModelSettings, data: DataSettings, scored: Sequence[SetSpec] = ()) -> SetRef:
         """Where the set lies below the feature folder; any setting that changes its content changes the name.
 
@@ -53,7 +59,7 @@ class SetSpec:
         facts: list[Any] = [own, model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
         if revisions := {name: data.revisions[name] for name in (self.task, *parts) if name in data.revisions}:
             facts.append(revisions)
-        if (data.exclude_overlap and self.purpose != "evaluate") or self.is_text:
+        if (data.exclude_overlap and self.learned_from) or self.is_text:
             facts.append(sorted((spec.task, spec.split, spec.language) for spec in scored))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
         return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")

@@ -11,6 +11,7 @@ from typing import Any
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
+from stilts.evaluation import mining
 from stilts.evaluation.pool import Pool
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import nearest
@@ -49,10 +50,12 @@ class Scorer:
         prepared: PreparedSet,
         retrieval: RetrievalSettings,
         pool: Pool | None = None,
+        tuned: PreparedSet | None = None,
     ) -> tuple[dict[str, float], list[Prediction]] | None:
         """Metrics in points and graded predictions, on rank 0; None elsewhere.
 
-        `pool`: what a format that searches searches; without one, the candidates of the set itself.
+        `pool`: what a format that searches searches; without one, the candidates of the set itself. `tuned`: what
+        mining tunes its threshold on; without one, the set itself.
         """
         form = get_format(task.format)
         if form.searches:
@@ -62,6 +65,8 @@ class Scorer:
             # a head answers in its own training task's labels: mnli's order may not be xnli's
             labels = get_task(head).labels or prepared.labels or task.labels
             predictions = self.predictor.predict(dataclasses.replace(task, labels=labels), head, prepared)
+        elif form.mines:
+            predictions = self._mine(prepared, tuned or prepared, retrieval)
         else:
             predictions = self._retrieve(prepared, retrieval)
         if predictions is None:
@@ -70,9 +75,9 @@ class Scorer:
         joined = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
         return graded.metrics, joined
 
-    def pool(self, task: Task, sets: Mapping[str, PreparedSet]) -> Pool:
+    def pool(self, task: Task, sets: Mapping[str, PreparedSet], candidates: PreparedSet | None = None) -> Pool:
         """All questions and candidates of a task, embedded by the model as it is now."""
-        return Pool(self.predictor, self._head_for(task), sets)
+        return Pool(self.predictor, task, self._head_for(task), sets, candidates)
 
     def task_score(self, task: Task, metrics: dict[str, float]) -> float:
         """The mean of the metrics that make the task's score (span: EM and F1)."""
@@ -103,6 +108,14 @@ class Scorer:
             for row, place in zip(rows, english_places(prepared.examples), strict=True):
                 row["place"] = place
         return rows
+
+    def _mine(self, prepared: PreparedSet, tuned: PreparedSet, retrieval: RetrievalSettings) -> list[Prediction] | None:
+        layer = self.layer(retrieval)
+        found = mining.candidates(self.predictor, prepared, layer, retrieval)
+        known = found
+        if tuned.folder != prepared.folder:
+            known = mining.candidates(self.predictor, tuned, layer, retrieval)
+        return None if found is None or known is None else found.predictions(known.threshold())
 
 
 class ScoreFile:
@@ -165,14 +178,36 @@ def score_all(
         task = get_task(ref.task)
         retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
         if get_format(task.format).searches and ref.task not in pools:
-            every = [r for r in scores.settings.evaluation_sets if r.task == ref.task]
-            pools = {ref.task: scorer.pool(task, {r.language: PreparedSet(features / r.folder) for r in every})}
+            pools = {ref.task: _pool(scorer, task, scores.settings, features)}
         prepared = PreparedSet(features / ref.folder)
-        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task))
+        tuned = tuned_on(scores.settings, ref)
+        dev = PreparedSet(features / tuned.folder) if tuned else None
+        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task), dev)
         if result is not None:
             metrics, predictions = result
             lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)
             write_text(run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl", lines)
             layer = None if get_format(task.format).has_head else scorer.layer(retrieval)
-            scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer})
+            selection = _chosen_on(facts["selection"], tuned)
+            scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer, "selection": selection})
             on_cell(ref, metrics)
+
+
+def _pool(scorer: Scorer, task: Task, settings: RunSettings, features: Path) -> Pool:
+    """A task's questions in all languages, and what they search: one set for all where the task has one."""
+    sets = {r.language: PreparedSet(features / r.folder) for r in settings.evaluation_sets if r.task == task.name}
+    searched = [PreparedSet(features / r.folder) for r in settings.support_sets if r.task == task.name]
+    return scorer.pool(task, sets, searched[0] if searched else None)
+
+
+def tuned_on(settings: RunSettings, ref: SetRef) -> SetRef | None:
+    """The set that tunes the threshold for `ref`, if there is one: the task's support set in the same language."""
+    return next((s for s in settings.support_sets if (s.task, s.language) == (ref.task, ref.language)), None)
+
+
+def _chosen_on(selection: str, tuned: SetRef | None) -> str:
+    """A cell's `selection`: the sets that chose its checkpoint, and the one that tuned its threshold."""
+    if tuned is None:
+        return selection
+    name = f"{tuned.task}/{tuned.split}/{tuned.language}"
+    return f"{selection}+{name}" if selection.startswith("best:") else f"best:{name}"

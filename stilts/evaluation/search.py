@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from itertools import chain, islice
+
 import numpy as np
 import torch
 
@@ -38,35 +41,48 @@ def nearest(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
 
 def ranked(queries: np.ndarray, candidates: np.ndarray, depth: int) -> np.ndarray:
-    """Indices of each query's nearest candidates by cosine, the nearest first; exact; equally near ones in order.
+    """Indices of each query's nearest candidates by cosine, as `Index.ranked` gives them."""
+    return Index(candidates).ranked(queries, depth)
 
-    int64 (queries, depth); fewer columns where there are fewer candidates.
 
-    Args:
-        queries, candidates: (n, hidden) float; they are normalised here, so any length of a vector will do.
+class Index:
+    """Candidates to search, exactly, by cosine; equally near ones in order.
 
     Equal candidates are searched once: a matrix product may round equal rows differently, by their place in it.
+
+    Args:
+        candidates: (n, hidden) float; they are normalised here, so any length of a vector will do.
     """
-    import faiss
 
-    if not len(candidates):
-        raise StiltsError("no candidates to search")
-    vectors, lowest, group = np.unique(_unit(candidates), axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(lowest)
-    vectors = np.ascontiguousarray(vectors[order])
-    equal = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    members = [equal[i] for i in order]  # of each distinct vector, ascending
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    scores, found = index.search(_unit(queries), min(depth + TIES, len(vectors)))
-    depth = min(depth, len(candidates))
-    # `members` ascend by their first index, and so do places among equal scores
-    places = np.take_along_axis(found, np.lexsort((found, -scores)), axis=1)
-    out = [np.concatenate([members[place] for place in row[:depth]])[:depth] for row in places]
-    return np.stack(out).astype(np.int64) if out else np.zeros((0, depth), dtype=np.int64)
+    def __init__(self, candidates: np.ndarray) -> None:
+        import faiss
+
+        if not len(candidates):
+            raise StiltsError("no candidates to search")
+        # no negative zeros: equal vectors have equal bytes
+        vectors = (unit(candidates) + 0.0).astype(np.float32, copy=False)
+        places: dict[bytes, list[int]] = {}
+        for number, vector in enumerate(vectors):
+            places.setdefault(hashlib.blake2b(vector.tobytes(), digest_size=16).digest(), []).append(number)
+        self.count = len(candidates)
+        self.members = list(places.values())  # of each distinct vector, ascending, as their first ones are
+        self.index = faiss.IndexFlatIP(vectors.shape[1])
+        self.index.add(vectors[[found[0] for found in self.members]])
+
+    def ranked(self, queries: np.ndarray, depth: int) -> np.ndarray:
+        """Indices of each query's nearest candidates, the nearest first, int64 (queries, depth).
+
+        Fewer columns where there are fewer candidates.
+        """
+        depth = min(depth, self.count)
+        scores, found = self.index.search(unit(queries), min(depth + TIES, len(self.members)))
+        places = np.take_along_axis(found, np.lexsort((found, -scores)), axis=1)
+        out = [list(islice(chain.from_iterable(self.members[i] for i in row), depth)) for row in places.tolist()]
+        return np.array(out, dtype=np.int64).reshape(len(queries), depth)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors with length 1, float32; a vector of zeros stays one. Raises StiltsError for what is not finite."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if not np.isfinite(vectors).all():
         raise StiltsError("a sentence vector holds a value that is not finite")

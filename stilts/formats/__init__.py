@@ -36,13 +36,21 @@ def get_format(name: str) -> Format:
         from stilts.formats.retrieval import RetrievalFormat
 
         return RetrievalFormat()
+    if name == "mining":
+        from stilts.formats.mining import MiningFormat
+
+        return MiningFormat()
     if name == "dual":
         from stilts.formats.dual import DualFormat
 
         return DualFormat()
+    if name == "linking":
+        from stilts.formats.linking import LinkingFormat
+
+        return LinkingFormat()
     if name == "mlm":
         from stilts.formats.mlm import MlmFormat
 
         return MlmFormat()
-    expected = "pair, choice, span, tagging, retrieval, dual or mlm"
+    expected = "pair, choice, span, tagging, retrieval, mining, dual, linking or mlm"
     raise InputError(f"unknown format {name!r}", expected, "mend the task's declaration")

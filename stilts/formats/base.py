@@ -42,15 +42,16 @@ class Format(ABC):
     """How one kind of task is trained, decoded and scored.
 
     Attributes:
-        name: "pair", "choice", "span", "tagging", "retrieval", "dual" or "mlm".
+        name: "pair", "choice", "span", "tagging", "retrieval", "mining", "dual", "linking" or "mlm".
         output_columns: feature columns as long as `input_ids` that the loss reads at the row's outputs; in a batch
             int64 (outputs,).
         row_columns: int feature columns, one value a row; in a batch int64 (rows,).
-        has_head: False where nothing is trained (retrieval).
+        has_head: False where nothing is trained (retrieval, mining).
         joint: True where a row's loss depends on all rows of the global batch (`joint_loss`). Its rows have equally
             many outputs, and its head draws no random numbers.
         searches: True where the head's outputs are vectors, and a prediction is a search over the candidates of all
             languages (`stilts.evaluation.pool`).
+        mines: True where a prediction is what is extracted from two corpora (`stilts.evaluation.mining`).
         published_head: True where the head is the encoder's own LM head, which training continues (masked LM).
         whole: True where `features` of an evaluation set must see all its examples at once; otherwise it is called for
             some thousands at a time, and `example` counts from 0 in each call.
@@ -62,6 +63,7 @@ class Format(ABC):
     has_head: ClassVar[bool] = True
     joint: ClassVar[bool] = False
     searches: ClassVar[bool] = False
+    mines: ClassVar[bool] = False
     published_head: ClassVar[bool] = False
     whole: ClassVar[bool] = False
 

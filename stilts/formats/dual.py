@@ -84,18 +84,17 @@ class DualFormat(Format):
 
         `max_length` is that of a candidate. Of sentence and context the longer is cut first.
         """
-        questions = _encoded(tokenizer, [(example.question,) for example in examples], min(QUESTION_TOKENS, max_length))
+        questions = encoded(tokenizer, [(example.question,) for example in examples], min(QUESTION_TOKENS, max_length))
         if training:
             pairs = [(example.sentences[example.right], example.context) for example in examples]
-            answers = _encoded(tokenizer, pairs, max_length)
+            answers = encoded(tokenizer, pairs, max_length)
             return [
-                {**_joined(*sides), "example": index}
-                for index, sides in enumerate(zip(questions, answers, strict=True))
+                {**joined(*sides), "example": index} for index, sides in enumerate(zip(questions, answers, strict=True))
             ]
         owners = [
             (first, sentence) for first in _paragraphs(examples).values() for sentence in examples[first].sentences
         ]
-        candidates = _encoded(tokenizer, [(text, examples[first].context) for first, text in owners], max_length)
+        candidates = encoded(tokenizer, [(text, examples[first].context) for first, text in owners], max_length)
         rows = [{**row, "example": index, "side": QUESTION} for index, row in enumerate(questions)]
         return rows + [
             {**row, "example": first, "side": CANDIDATE} for row, (first, _) in zip(candidates, owners, strict=True)
@@ -170,9 +169,7 @@ def _paragraphs(examples: Sequence[SentenceExample]) -> dict[str, int]:
     return found
 
 
-def _encoded(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, ...]], max_length: int
-) -> Iterator[Feature]:
+def encoded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, ...]], max_length: int) -> Iterator[Feature]:
     """`input_ids` and, where the model has them, `token_type_ids` of texts or pairs of texts, all of one kind."""
     for start in range(0, len(texts), CHUNK):
         part = texts[start : start + CHUNK]
@@ -187,7 +184,7 @@ def _encoded(
             yield {**{key: encoded[key][index] for key in encoded}, TRUNCATED: was_cut(encoded, index, max_length)}
 
 
-def _joined(question: Feature, answer: Feature) -> Feature:
+def joined(question: Feature, answer: Feature) -> Feature:
     """Both sequences one after the other, and their lengths."""
     row: Feature = {key: question[key] + answer[key] for key in question if key != TRUNCATED}
     cut = question[TRUNCATED] or answer[TRUNCATED]

@@ -24,6 +24,8 @@ from stilts.sample.items import (
     wording,
 )
 from stilts.sample.language import BASE, Language
+from stilts.sample.retrieval import SIZES as RETRIEVAL_SIZES
+from stilts.sample.retrieval import draw_retrieval
 from stilts.sample.shuffle import shuffled_answers, shuffled_labels, shuffled_orders
 
 SIZES: dict[str, dict[str, int]] = {
@@ -48,6 +50,7 @@ SIZES: dict[str, dict[str, int]] = {
     "qqp": {"train": 2400, "dev": 200},
     "ccg": {"train": 800, "dev": 80, "test": 80},
     "panx": {"train": 800, "dev": 100, "test": 100},
+    **RETRIEVAL_SIZES,
 }
 """Task -> split -> examples a language; premises make three pairs each, paragraphs two questions each. XCOPA's dev set
 is the translation of COPA's."""
@@ -103,6 +106,7 @@ def draw_sets(seed: int, languages: Sequence[Language], shuffled: Sequence[str] 
     for language in languages:
         if not language.is_base:
             _own(out, grammar, [task for task in _BY_LANGUAGE if task in _LATER], language.code)
+    draw_retrieval(grammar, out.items, languages)
     for task in shuffled:
         _shuffle(out, task, random.Random(f"stilts sample {seed} shuffle {task}"))
     return out
@@ -138,6 +142,8 @@ def _sentences(sets: Sets, code: str) -> list[Sentence]:
 
 def _parts(task: str) -> tuple[str, ...]:
     """The parts of a task's sets that all languages share, or that the base language has alone."""
+    if task in RETRIEVAL_SIZES:  # drawn last, by `draw_retrieval`
+        return ()
     if task == "anli":
         return ANLI_ROUNDS
     return (BASE,) if task in _BY_LANGUAGE else ("",)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stilts.sample import files, files_choice, files_tagging
+from stilts.sample import files, files_choice, files_retrieval, files_tagging
 from stilts.sample.files_span import write_conllu, write_squad
 from stilts.sample.language import Language
 from stilts.sample.sets import ANLI_ROUNDS, SIZES, TEXT, Sets
@@ -45,6 +45,7 @@ def write_sets(root: Path, sets: Sets, languages: Sequence[Language]) -> None:
     writer.entities_and_supertags()
     writer.questions()
     writer.choices()
+    writer.retrieval()
     for language in languages[1:]:
         files.write_aligned(root / "tatoeba", sets.items["tatoeba", "test", ""], language, languages[0])
 
@@ -139,3 +140,17 @@ class _Writer:
             folder, code = self.root / "xcopa/data" / language.code, language.code
             files_choice.write_copa(folder / f"val.{code}.jsonl", self.items("copa", "dev"), language, "val")
             files_choice.write_copa(folder / f"test.{code}.jsonl", self.items("xcopa", "test"), language, "test")
+
+    def retrieval(self) -> None:
+        for language in self.languages[1:]:
+            for split in SIZES["bucc2018"]:
+                (corpora,) = self.items("bucc2018", split, language.code)
+                files_retrieval.write_bitext(self.root / "bucc2018", split, corpora, language, self.base)
+        folder = self.root / "mewslix"
+        pairs = self.items("mewslix", "train", self.base.code)
+        files_retrieval.write_pairs(folder / "wikipedia_pairs-train.jsonl", pairs, self.base)
+        for split in ("dev", "test"):
+            own = [(language, self.items("mewslix", split, language.code)) for language in self.languages]
+            files_retrieval.write_mentions(folder / f"wikinews_mentions-{split}.jsonl", own)
+        entities = self.items("mewslix", "candidates")
+        files_retrieval.write_candidates(folder / "candidate_set_entities.jsonl", entities, self.languages)

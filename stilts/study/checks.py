@@ -13,7 +13,7 @@ from stilts.study.text import check_mlm
 from stilts.tasks import BENCHMARKS, TASKS, UNDECLARED, check_language, target_tasks
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-SPLITS = ("train", "dev", "test")
+SPLITS = ("train", "dev", "test", "candidates")
 
 
 def kind_of(name: str) -> str:
@@ -60,8 +60,6 @@ def not_in_this_version(study: Study) -> list[str]:
         lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
         lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
         lines += [f"{where}: select: none"] if recipe.select == "none" else []
-    for name, settings in study.target.per_task.items():
-        lines += [f"target.per_task.{name}.retrieval.tuned_on"] if settings.retrieval.tuned_on else []
     lines += ["evaluation.conditions other than clean"] if study.evaluation.conditions != ["clean"] else []
     lines += ["launch.backend: slurm"] if study.launch.backend == "slurm" else []
     lines += ["launch.profile"] if study.launch.profile else []
@@ -133,7 +131,8 @@ def _check_targets(study: Study) -> None:
     for name, settings in target.per_task.items():
         if name not in chosen:
             raise unknown(f"task {name!r} in target.per_task", name, chosen, "add it to target.tasks or remove it")
-        for stage in settings.train or []:
+        tuned_on = settings.retrieval.tuned_on
+        for stage in [*(settings.train or []), *([tuned_on] if tuned_on else [])]:
             kind_of(stage)
     if isinstance(target.languages, dict):
         for name in target.languages:

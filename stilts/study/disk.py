@@ -83,10 +83,10 @@ def _head(name: str, size: ModelSize) -> int:
     Masked LM has a square layer, a LayerNorm and a bias for each word; its decoder is the word embeddings.
     """
     task, hidden = get_task(name), size.hidden
-    square = hidden * hidden + hidden if task.format in ("pair", "choice", "dual") else 0
+    square = hidden * hidden + hidden if task.format in ("pair", "choice", "dual", "linking") else 0
     if task.format == "mlm":
         return hidden * hidden + 3 * hidden + size.vocabulary
-    if task.format == "dual":
+    if task.format in ("dual", "linking"):
         return square + 1
     return square + (hidden + 1) * (len(task.labels) or task.label_count or (1 if task.format == "choice" else 2))
 

@@ -200,6 +200,7 @@ class _Builder:
                     train_sets=self._refs(stage.train),
                     selection_sets=self._refs(stage.select),
                     evaluation_sets=self._refs(group.evaluate) if final else [],
+                    support_sets=self._refs(group.support) if final else [],
                     training=stage.training,
                     retrieval=retrieval_settings(self.study, group.targets) if final else {},
                 )

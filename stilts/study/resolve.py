@@ -13,10 +13,13 @@ from stilts.tasks import MLM, Task, preset_values
 _SHARED = ("batch_size", "learning_rate", "warmup", "weight_decay", "max_length", "select")
 
 
-def target_training(study: Study, task: Task) -> Training:
-    """The settings of a target's fine-tune: `target.per_task` over `training` over the preset's values for the task."""
+def target_training(study: Study, task: Task, target: str | None = None) -> Training:
+    """The settings of a target's fine-tune: `target.per_task` over `training` over the preset's values for the task.
+
+    `target`: whose entry of `target.per_task` counts; default the task's own.
+    """
     preset = preset_values(study.training.preset, task)
-    own = study.target.per_task.get(task.name, TargetTask())
+    own = study.target.per_task.get(target or task.name, TargetTask())
     values = {key: _first(getattr(own, key, None), getattr(study.training, key), preset[key]) for key in _SHARED}
     length = _length((own.max_steps, own.epochs), (study.training.max_steps, study.training.epochs), preset["epochs"])
     return replace(study.training, **values, **length)

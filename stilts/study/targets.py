@@ -11,6 +11,7 @@ from stilts.errors import InputError
 from stilts.study.resolve import target_training
 from stilts.tasks import (
     BENCHMARKS,
+    MULTIPLE,
     TASKS,
     Task,
     check_language,
@@ -41,6 +42,7 @@ class Group:
         targets: target task ids.
         stages: the chain; one stage without training tasks for an evaluation.
         evaluate: the sets that are scored.
+        support: the sets that are read beside them (`Task.support`).
         undeclared: tasks that this group needs and that are only known by name.
     """
 
@@ -48,6 +50,7 @@ class Group:
     targets: tuple[str, ...]
     stages: tuple[Stage, ...]
     evaluate: tuple[SetSpec, ...] = ()
+    support: tuple[SetSpec, ...] = ()
     undeclared: tuple[str, ...] = ()
 
 
@@ -62,7 +65,10 @@ def target_groups(study: Study) -> list[Group]:
             same = group.kind == other.kind and (group.kind == "evaluation" or group.stages == other.stages)
             if same and not group.undeclared and not other.undeclared:
                 groups[index] = replace(
-                    other, targets=other.targets + group.targets, evaluate=other.evaluate + group.evaluate
+                    other,
+                    targets=other.targets + group.targets,
+                    evaluate=other.evaluate + group.evaluate,
+                    support=other.support + group.support,
                 )
                 break
         else:
@@ -144,22 +150,37 @@ def _group(study: Study, name: str) -> Group:
         chain = own.train if own.train is not None else ([] if trains else [name])
         stages = (Stage(tuple(chain[-1:]), study.training),)
         undeclared = tuple(dict.fromkeys([name, *(stage for stage in chain if stage not in TASKS)]))
-        return Group("target" if chain else "evaluation", (name,), stages, (), undeclared)
+        return Group("target" if chain else "evaluation", (name,), stages, undeclared=undeclared)
     task = get_task(name)
     training = target_training(study, task)
-    evaluate = _evaluation_sets(study, task, training)
-    if task.format == "retrieval":
-        if own.train:
-            raise InputError(
-                f"target.per_task.{name}.train is {own.train}", "no training for a retrieval task", "remove it"
-            )
-        return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate)
+    evaluate, support = _evaluation_sets(study, task, training), _support_sets(study, task, training)
     chain = list(own.train if own.train is not None else training_chain(study.training.preset, task))
+    if task.untrained:
+        chain = _tuned_on(name, own)
+        if not chain:
+            return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate, support)
     undeclared = tuple(dict.fromkeys(stage for stage in chain if stage not in TASKS))
     if undeclared:
-        return Group("target", (name,), (Stage(tuple(chain[-1:]), training),), evaluate, undeclared)
+        return Group("target", (name,), (Stage(tuple(chain[-1:]), training),), evaluate, support, undeclared)
     _check_chain(study, task, chain)
-    return Group("target", (name,), tuple(_stages(study, task, chain, training, own.init_head)), evaluate)
+    if task.untrained:  # fine-tuned as the last training task is, then scored by a hidden layer
+        task = get_task(chain[-1])
+        training = target_training(study, task, name)
+        if own.max_length is not None:  # that of the sentences, not of what is trained on
+            training = replace(training, max_length=target_training(study, task).max_length)
+    return Group("target", (name,), tuple(_stages(study, task, chain, training, own.init_head)), evaluate, support)
+
+
+def _tuned_on(name: str, own: TargetTask) -> list[str]:
+    """The chain of training tasks before sentences are compared; empty where the model is taken as it is."""
+    chain, tuned_on = own.train or [], own.retrieval.tuned_on
+    if chain and tuned_on and chain != [tuned_on]:
+        raise InputError(
+            f"target.per_task.{name} has train: {chain} and retrieval.tuned_on: {tuned_on}",
+            "one of them",
+            "remove retrieval.tuned_on",
+        )
+    return chain or ([tuned_on] if tuned_on else [])
 
 
 def _check_chain(study: Study, task: Task, chain: Sequence[str]) -> None:
@@ -176,7 +197,7 @@ def _check_chain(study: Study, task: Task, chain: Sequence[str]) -> None:
                 f"change {where} or give data.files.{stage.name}.train.en",
             )
     last = get_task(chain[-1])
-    if last.format != task.format or set(last.labels) != set(task.labels):
+    if not task.untrained and (last.format != task.format or set(last.labels) != set(task.labels)):
         raise InputError(
             f"target {task.name} ({task.format}) is fine-tuned on {last.name} ({last.format}), whose outputs differ",
             "the format and labels of the target",
@@ -236,13 +257,22 @@ def _evaluation_sets(study: Study, task: Task, training: Training) -> tuple[SetS
     )
 
 
+def _support_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
+    if task.support is None:
+        return ()
+    limit = read_limit(study, task, task.support)
+    languages = (MULTIPLE,) if task.support == "candidates" else planned_languages(study, task)
+    return tuple(
+        SetSpec(task.name, task.support, language, "support", training.max_length or 0, task.version, "all", limit)
+        for language in languages
+    )
+
+
 def retrieval_settings(study: Study, targets: Sequence[str]) -> dict[str, RetrievalSettings]:
     """TASK: how its sentences become vectors, for the retrieval tasks among the targets."""
     per_task = study.target.per_task
     return {
-        name: per_task.get(name, TargetTask()).retrieval
-        for name in targets
-        if name in TASKS and TASKS[name].format == "retrieval"
+        name: per_task.get(name, TargetTask()).retrieval for name in targets if name in TASKS and TASKS[name].untrained
     }
 
 

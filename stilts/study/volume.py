@@ -18,11 +18,14 @@ from stilts.training.schedule import labelled, total_steps
 if TYPE_CHECKING:
     from stilts.study.plan import Plan
 
-MEAN_TOKENS = {"pair": 45, "choice": 200, "span": 330, "tagging": 30, "retrieval": 30, "dual": 200, "mlm": 40}
+MEAN_TOKENS = {
+    "pair": 45, "choice": 200, "span": 330, "tagging": 30, "retrieval": 30, "mining": 40, "dual": 200, "linking": 100,
+    "mlm": 40,
+}  # fmt: skip
 """Assumed mean tokens a row by format, where a set is not prepared."""
-_SIDES = {"retrieval": 2}  # rows an example
-_TWO_PASSES = ("dual",)
-SEQUENCES = {"choice": 4, "dual": 2}
+_SIDES = {"retrieval": 2, "mining": 75}  # rows an example; of mining, sentences a gold pair (unverified)
+_TWO_PASSES = ("dual", "linking")
+SEQUENCES = {"choice": 4, "dual": 2, "linking": 2}
 """Sequences a row, each of at most max_length tokens; most choice tasks have 2 to 5."""
 
 
@@ -166,7 +169,8 @@ class Volumes:
 
     def _scored(self, run: RunSettings, unknown: set[tuple[str, str, str]]) -> list[Rows]:
         """The rows of the evaluation sets, and of the selection sets over all validations."""
-        sets = [(ref, self._set(ref, run.training, False), 1) for ref in run.evaluation_sets]
+        read = {ref.folder: ref for ref in [*run.evaluation_sets, *run.support_sets]}
+        sets = [(ref, self._set(ref, run.training, False), 1) for ref in read.values()]
         if run.training.select == "best" and run.selection_sets:
             validations = math.ceil((self.steps(run) or 0) / run.training.validate_every)
             sets += [(ref, self._set(ref, run.training, True), validations) for ref in run.selection_sets]

@@ -8,15 +8,15 @@ from stilts.tasks.base import Task
 from stilts.tasks.benchmarks import BENCHMARKS, UNDECLARED, target_tasks
 from stilts.tasks.choice import CHOICE
 from stilts.tasks.intermediate import INTERMEDIATE
-from stilts.tasks.languages import LANGUAGES, Language, check_language, get_language
+from stilts.tasks.languages import LANGUAGES, MULTIPLE, Language, check_language, get_language
 from stilts.tasks.presets import preset_values, training_chain
 from stilts.tasks.text import MLM
 from stilts.tasks.xtreme import XTREME
 from stilts.tasks.xtreme_r import XTREME_R
 
 __all__ = [
-    "BENCHMARKS", "LANGUAGES", "MLM", "TASKS", "UNDECLARED", "Language", "Task", "check_language", "get_language",
-    "get_task", "languages_of", "preset_values", "target_tasks", "training_chain",
+    "BENCHMARKS", "LANGUAGES", "MLM", "MULTIPLE", "TASKS", "UNDECLARED", "Language", "Task", "check_language",
+    "get_language", "get_task", "languages_of", "preset_values", "target_tasks", "training_chain",
 ]  # fmt: skip
 
 TASKS: dict[str, Task] = {task.name: task for task in (*INTERMEDIATE, *CHOICE, MLM, *XTREME, *XTREME_R)}

@@ -71,6 +71,33 @@ class RetrievalExample:
 
 
 @dataclass(frozen=True)
+class BitextExample:
+    """A sentence of one of two corpora, of which some sentences are translations of each other.
+
+    `side` is 0 for the language, 1 for English; `matches` are the ids of its translations in the other corpus, None
+    where gold pairs are not at hand.
+    """
+
+    id: str
+    text: str
+    side: int
+    matches: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class EntityExample:
+    """A mention of an entity in its sentence, and what describes the entity; one of the two texts may be empty.
+
+    `text` is "" for an entity that is only searched (a candidate), `description` where only the entity's id is known.
+    """
+
+    id: str
+    text: str
+    entity: str
+    description: str
+
+
+@dataclass(frozen=True)
 class TextExample:
     """A line of raw text, for masked LM."""
 
@@ -78,13 +105,25 @@ class TextExample:
     text: str
 
 
-Example = PairExample | ChoiceExample | SpanExample | SentenceExample | TaggingExample | RetrievalExample | TextExample
+Example = (
+    PairExample
+    | ChoiceExample
+    | SpanExample
+    | SentenceExample
+    | TaggingExample
+    | RetrievalExample
+    | BitextExample
+    | EntityExample
+    | TextExample
+)
 EXAMPLE_TYPES: dict[str, type] = {
     "pair": PairExample,
     "choice": ChoiceExample,
     "span": SpanExample,
     "tagging": TaggingExample,
     "retrieval": RetrievalExample,
+    "mining": BitextExample,
     "dual": SentenceExample,
+    "linking": EntityExample,
     "mlm": TextExample,
 }

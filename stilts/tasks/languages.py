@@ -43,6 +43,9 @@ def _languages() -> dict[str, Language]:
 
 LANGUAGES: dict[str, Language] = _languages()
 
+MULTIPLE = "mul"
+"""ISO 639-2 for a set that is in many languages at once (Mewsli-X's candidates)."""
+
 # ISO 639-3 keeps qaa..qtz for local use: the invented languages of the sample benchmark. Every task accepts them.
 _PRIVATE = re.compile(r"q[a-t][a-z]")
 
@@ -53,6 +56,8 @@ def get_language(code: str) -> Language:
         return LANGUAGES[code]
     if isinstance(code, str) and is_invented(code):
         return Language(code, f"invented language {code}", code)
+    if code == MULTIPLE:
+        return Language(code, "multiple languages", code)
     raise unknown(f"language {code!r}", str(code), list(LANGUAGES), "use one of these or a code in qaa..qtz")
 
 

@@ -18,7 +18,9 @@ _JIANT_FORMAT: dict[str, dict[str, Any]] = {
     "tagging": {"batch_size": 32, "max_length": 256},
     "span": {"batch_size": 16, "max_length": 384},
     "retrieval": {"batch_size": 32, "max_length": 512},  # nothing is trained: batch size and rate are not used
+    "mining": {"batch_size": 32, "max_length": 512},
     "dual": {"batch_size": 16, "max_length": 256},  # jiant has no such task: XTREME-R's (unverified)
+    "linking": {"batch_size": 32, "max_length": 64},  # XTREME-R's, as for "dual" (unverified)
     "mlm": {"batch_size": 32, "max_length": 256},  # (unverified); the rate is the recipe's mlm.learning_rate
 }
 _JIANT_EPOCHS: dict[str, float] = {"xnli": 2, "xquad": 2, "mlqa": 2, "tydiqa": 2, "pawsx": 5, "udpos": 10, "panx": 10}
@@ -33,6 +35,8 @@ _XTREME_FORMAT: dict[str, dict[str, Any]] = {
     "span": {"learning_rate": 3e-5, "epochs": 3.0, "max_length": 384, "warmup": 500.0, "weight_decay": 1e-4},
     # nothing is trained; max_length 512 is jiant's (unverified)
     "retrieval": {"learning_rate": 2e-5, "epochs": 1.0, "max_length": 512, "warmup": 0.0, "weight_decay": 0.0},
+    # scripts/run_bucc2018.sh
+    "mining": {"learning_rate": 2e-5, "epochs": 1.0, "max_length": 512, "warmup": 0.0, "weight_decay": 0.0},
     # scripts/train_lareqa.sh; max_length is that of a candidate, a question has 96 tokens (stilts/formats/dual.py)
     "dual": {
         "batch_size": 16,
@@ -42,6 +46,8 @@ _XTREME_FORMAT: dict[str, dict[str, Any]] = {
         "warmup": 0.0,
         "weight_decay": 0.0,
     },
+    # scripts/train_mewslix.sh: 8 rows a GPU, summed over 4; the last checkpoint
+    "linking": {"learning_rate": 1e-5, "epochs": 2.0, "max_length": 64, "warmup": 0.0, "weight_decay": 0.0},
     # XTREME has no such task; the rate is the recipe's mlm.learning_rate (unverified)
     "mlm": {"learning_rate": 2e-5, "epochs": 2.0, "max_length": 256, "warmup": 0.0, "weight_decay": 0.0},
 }

@@ -242,4 +242,28 @@ TATOEBA = Task(
     home_page="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
 )
 
-XTREME: tuple[Task, ...] = (XNLI, PAWSX, UDPOS, PANX, XQUAD, MLQA, TYDIQA, TATOEBA)
+# XTREME's dev set is the official sample set, its test set the official training set, with the official gold pairs
+# (scripts/download_data.sh of google-research/xtreme at 838c13b, which removes those of the test set).
+BUCC2018 = Task(
+    name="bucc2018",
+    kind="target",
+    format="mining",
+    group="retrieval",
+    languages=_words("de fr ru zh"),
+    metrics=("f1",),
+    score_metrics=("f1",),
+    reader="bitext",
+    files={split: f"bucc2018/{{language}}-en.{split}.{{language}}" for split in ("dev", "test")},
+    support="dev",
+    sizes={
+        "dev": {"de": 1038, "fr": 929, "ru": 2374, "zh": 257},
+        "test": {"de": 9580, "fr": 9086, "ru": 14435, "zh": 1899},
+    },
+    title="BUCC 2018 shared task: parallel sentences in comparable corpora",
+    licence="not stated by the shared task; sentences of Wikipedia and News Commentary (unverified)",
+    citation="Zweigenbaum, Sharoff, Rapp: Overview of the Third BUCC Shared Task: Spotting Parallel Sentences in "
+    "Comparable Corpora, BUCC at LREC 2018",
+    home_page="https://comparable.limsi.fr/bucc2018/bucc2018-task.html",
+)
+
+XTREME: tuple[Task, ...] = (XNLI, PAWSX, UDPOS, PANX, XQUAD, MLQA, TYDIQA, BUCC2018, TATOEBA)

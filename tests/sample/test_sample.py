@@ -23,13 +23,16 @@ INVENTED = tuple(f"qa{letter}" for letter in "abcdefghijklmnop")
 CODES = ("en", *INVENTED)
 TAGS = {"ADJ", "ADP", "ADV", "AUX", "DET", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "VERB"}
 PARALLEL = (("xnli", "dev"), ("xnli", "test"), ("pawsx", "dev"), ("pawsx", "test"), ("mlqa", "dev"), ("xquad", "test"))
+JOINT = tuple(
+    f"mewslix/{name}.jsonl" for name in ("wikinews_mentions-dev", "wikinews_mentions-test", "candidate_set_entities")
+)
 FOUR = ("en", "qaa", "qaf", "qap")
 
 
 def languages_of(task: str, split: str) -> tuple[str, ...]:
     if split == "train" or get_task(task).kind == "intermediate":
         return ("en",)
-    return INVENTED if task in ("tatoeba", "xcopa") else CODES
+    return INVENTED if task in ("tatoeba", "xcopa", "bucc2018") else CODES
 
 
 def all_sets() -> list[tuple[str, str, str]]:
@@ -51,7 +54,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sample: Path
         return contents(tmp_path / name)
 
     one = {path: digest for path, digest in contents(sample).items() if path.count("/") and "model" not in path}
-    fewer = written("fewer", 1, 6)
+    one = {path: digest for path, digest in one.items() if path not in JOINT}
+    fewer = {path: digest for path, digest in written("fewer", 1, 6).items() if path not in JOINT}
+    for path in JOINT[:2]:  # all languages in one file
+        lines = [(root / path).read_text(encoding="utf-8").splitlines() for root in (tmp_path / "fewer", sample)]
+        assert lines[0] == lines[1][: len(lines[0])]
     assert {path: digest for path, digest in one.items() if path in fewer} == fewer  # more languages change nothing
     assert {path for path in one if path not in fewer} == {p for p in one if re.search("qa[g-p]", p.lower())}
     assert not set(written("other", 2, 1).values()) & set(one.values())
@@ -82,7 +89,7 @@ def test_the_readers_read_every_set_with_labels_and_full_size(sample: Path) -> N
         undecided = SIZES[task][split] // 100 if task == "snli" else 0  # SNLI's rows without a gold label
         assert len(rows) == SIZES[task][split] - undecided, (task, split, code)
         for row in rows:
-            labels = [getattr(row, name, None) for name in ("label", "tags", "english", "answers")]
+            labels = [getattr(row, name, None) for name in ("label", "tags", "english", "answers", "matches", "entity")]
             assert any(label is not None for label in labels), (task, split, code, row)
 
 
@@ -105,7 +112,7 @@ def keys_of(row: object) -> list[str]:
         return [normal(" / ".join((row.text, *row.choices)))]
     if hasattr(row, "words"):
         return [normal(" ".join(row.words))]
-    return [normal(row.english)]
+    return [normal(row.english if hasattr(row, "english") else row.text)]
 
 
 def normal(text: str) -> str:
@@ -139,6 +146,37 @@ def test_answers_lie_where_the_file_says_and_some_questions_of_squad_v2_have_non
                 assert not re.search(r"[.,?]|^\W|\W$", text)
     answered = Counter(bool(row.answers) for row in examples(sample, "squad_v2", "train", "en"))
     assert 0.25 < answered[False] / answered.total() < 0.42
+
+
+def test_two_corpora_have_known_translations_and_sentences_without_one(sample: Path) -> None:
+    for code in FOUR[1:]:
+        seen: set[tuple[int, str]] = set()
+        for split, count in SIZES["bucc2018"].items():
+            rows = examples(sample, "bucc2018", split, code)
+            sides = [[row for row in rows if row.side == side] for side in (0, 1)]
+            assert [len(side) for side in sides] == [count // 2] * 2
+            assert [sum(bool(row.matches) for row in side) for side in sides] == [round(0.3 * count)] * 2
+            texts = {(row.side, row.text) for row in rows}
+            assert len(texts) == count
+            assert not texts & seen
+            seen |= texts
+
+
+def test_mentions_find_their_entities_among_candidates_in_all_languages(sample: Path) -> None:
+    candidates = {row.entity: row.description for row in examples(sample, "mewslix", "candidates", "mul")}
+    path = sample / "mewslix/candidate_set_entities.jsonl"
+    languages = Counter(json.loads(line)["description_language"] for line in path.read_text().splitlines())
+    assert set(languages) == set(CODES)
+    trained = {row.entity for row in examples(sample, "mewslix", "train", "en")}
+    for code in FOUR:
+        dev, test = ({row.entity for row in examples(sample, "mewslix", split, code)} for split in ("dev", "test"))
+        assert not dev & test
+        assert not (dev | test) & trained
+        assert dev | test <= set(candidates)
+    row = examples(sample, "mewslix", "train", "en")[0]
+    name = row.text.split(":")[0]
+    assert row.description.startswith(name)
+    assert f"{{ {name} }}" in row.text
 
 
 def test_labels_are_balanced_and_tags_varied(sample: Path) -> None:

@@ -57,9 +57,18 @@ WRONG = {
         "no training data",
     ),
     "an empty chain": ({"target": {"tasks": ["mlqa"], "per_task": {"mlqa": {"train": []}}}}, "is empty"),
-    "training for retrieval": (
-        {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"train": ["mnli"]}}}},
-        "retrieval",
+    "two chains for retrieval": (
+        {
+            "target": {
+                "tasks": ["tatoeba"],
+                "per_task": {"tatoeba": {"train": ["mnli"], "retrieval": {"tuned_on": "squad_v1"}}},
+            }
+        },
+        "remove retrieval.tuned_on",
+    ),
+    "a misspelt task to tune on": (
+        {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "squad"}}}}},
+        "squad_v1",
     ),
     "ids that collide": (
         {
@@ -88,7 +97,6 @@ LATER = {
     "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
     "slurm": {"launch": {"backend": "slurm"}},
     "nodes": {"launch": {"nodes": 2}},
-    "tuned_on": {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "mnli"}}}}},
 }
 
 

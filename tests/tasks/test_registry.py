@@ -22,7 +22,11 @@ from stilts.tasks import (
 
 CHOICE = {"hellaswag", "commonsenseqa", "cosmosqa", "socialiqa", "copa"}
 INTERMEDIATE = {"snli", "mnli", "anli", "anli_plus", "qqp", "squad_v1", "squad_v2", "ccg", "mlm"} | CHOICE
-TARGETS = {"xnli", "pawsx", "udpos", "panx", "mlqa", "xquad", "tydiqa", "tatoeba", "xcopa", "lareqa"}
+TARGETS = {"xnli", "pawsx", "udpos", "panx", "mlqa", "xquad", "tydiqa", "bucc2018", "tatoeba"} | {
+    "xcopa",
+    "lareqa",
+    "mewslix",
+}
 
 
 def test_the_declared_tasks() -> None:
@@ -56,8 +60,8 @@ def test_every_declaration_is_complete(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "xtreme", "xtreme_r"),
     [("xnli", 15, 15), ("pawsx", 7, 7), ("xquad", 11, 12), ("mlqa", 7, 7), ("tydiqa", 9, 9), ("udpos", 33, 38),
-     ("panx", 40, 48),
-     ("tatoeba", 36, 41), ("xcopa", 11, 11), ("lareqa", 11, 11), ("mnli", 1, 1)],
+     ("panx", 40, 48), ("bucc2018", 4, 4), ("tatoeba", 36, 41), ("xcopa", 11, 11), ("lareqa", 11, 11),
+     ("mewslix", 11, 11), ("mnli", 1, 1)],
 )  # fmt: skip
 def test_number_of_languages_as_in_the_benchmarks(name: str, xtreme: int, xtreme_r: int) -> None:
     assert len(languages_of(name, "xtreme")) == xtreme
