@@ -54,13 +54,14 @@ def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] =
     """List the declared tasks, or show one."""
     from stilts.settings import plain
     from stilts.tasks import TASKS, UNDECLARED, get_task
+    from stilts.tasks.hub import HUB
 
     chosen = [get_task(name)] if name else list(TASKS.values())
+    rows = [{**plain(task), "hub": plain(HUB.get(task.name))} for task in chosen]
     if as_json:
-        rows = [plain(task) for task in chosen]
         _print_json(rows[0] if name else {"tasks": rows, "not_yet_declared": list(UNDECLARED)})
     elif name:
-        for key, value in plain(chosen[0]).items():
+        for key, value in rows[0].items():
             shown = " ".join(map(str, value)) if isinstance(value, list) else value
             if shown not in ("", None, {}, False):
                 print(f"{key + ':':28}{shown}")
