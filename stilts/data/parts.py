@@ -71,11 +71,12 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
         )
     bare = sum(not has_label(example) for example in examples)
     if bare:
+        where = task.labels_at_hand.get(spec.split, "")
         role = {"train": "training", "select": "selection"}.get(spec.purpose, "evaluation")
         raise InputError(
             f"{files} has no labels for {bare} of {len(examples)} examples of {name}",
             f"gold labels in {'an' if role == 'evaluation' else 'a'} {role} set (XTREME strips them from its copies)",
-            f"take the file of the original data set ({task.home_page}) and name it in "
+            f"take the file of the original data set ({task.home_page}{where and f'; {where}'}) and name it in "
             f"data.files.{task.name}.{spec.split}.{spec.language}",
         )
 

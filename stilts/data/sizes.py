@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from stilts.config import DataSettings
 from stilts.data.sources import is_official
 from stilts.data.specs import SetSpec
-from stilts.tasks import get_task
+from stilts.tasks import get_task, languages_of
 from stilts.tasks.base import Task
 
 SHOWN = 3  # languages of one split that differ alike
 
 
 def declared_size(task: Task, split: str, language: str) -> int | None:
-    """Examples of a split in the official release, or None where nothing is declared."""
+    """Examples of a split in the official release, or None where nothing is declared, as for an invented language."""
     sizes = task.sizes.get(split, {})
-    return sizes.get(language, sizes.get("*"))
+    return sizes.get(language, sizes.get("*") if language in languages_of(task, "xtreme_r") else None)
 
 
 def size_note(found: Iterable[tuple[SetSpec, int]], data: DataSettings) -> str:

@@ -74,6 +74,8 @@ class _Writer:
         for split in SIZES["snli"]:
             path = root / f"snli/snli_1.0/snli_1.0_{split}.jsonl"
             files.write_snli(path, self.items("snli", split), base, f"sample-{split}")
+        # XNLI-MT's English half is MNLI
+        files.write_pairs(root / "xnli/train-en.tsv", self.items("mnli", "train"), base)
         for place, split in enumerate(SIZES["qqp"]):
             path = root / f"qqp/glue_data/QQP/{split}.tsv"
             files.write_glue_qqp(path, self.items("qqp", split), base, 100_000 * place)

@@ -64,7 +64,7 @@ def find_marks(plan: Plan, scores: Scores) -> Marks:
     for cell, row in scores.rows.items():
         if f"{cell.target}/{cell.split}/{cell.language}" in chosen_sets(str(row["selection"])):
             chosen.setdefault((cell.recipe, cell.target), {})[cell.language] = None
-    return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(_same_data(plan)))
+    return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(same_data(plan)))
 
 
 def chosen_sets(selection: str) -> set[str]:
@@ -80,7 +80,8 @@ def data_of(task: str) -> set[str]:
     return set(parts) or {TASKS[task].training_data or task}
 
 
-def _same_data(plan: Plan) -> set[tuple[str, str]]:
+def same_data(plan: Plan) -> set[tuple[str, str]]:
+    """Recipe and target of every fine-tune on data that the recipe has trained on."""
     runs = {run.run: run for run in plan.runs}
     recipes = {recipe.name: _data_of_recipe(recipe) for recipe in plan.recipes}
     return {

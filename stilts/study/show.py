@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stilts.config import RunSettings, Training
+from stilts.config import RunSettings
 from stilts.status import Status
 from stilts.study.cost import GIB, Cost, cost_json, cost_of
+from stilts.study.marks import same_data
 from stilts.study.plan import Plan, plan_row
+from stilts.study.show_settings import length, settings_json, settings_of_all, settings_table
 from stilts.study.text import mlm_lines, transductive_notes
 from stilts.table import table
 from stilts.tasks import MLM, TASKS
@@ -30,6 +32,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "not_yet_declared": {run: list(tasks) for run, tasks in plan.undeclared.items()},
         "not_in_this_version": list(plan.later),
         "transductive": transductive_notes(plan),
+        "same_data": [list(pair) for pair in sorted(same_data(plan))],
+        "settings": {run.run: settings_json(run) for run in plan.runs if run.trains_on},
         "cost": cost_json(plan, cost_of(plan)),
     }
 
@@ -48,9 +52,14 @@ def plan_text(plan: Plan) -> str:
         parts.append(f"Intermediate phase: {len(runs)} runs\n{_intermediate_table(plan, runs)}")
     runs = [run for run in plan.runs if run.kind != "intermediate"]
     parts.append(f"Target phase: {len(runs)} runs (recipe x targets that share them)\n{_target_matrix(plan, runs)}")
-    settings = _settings_table(plan)
-    if settings:
-        parts.append(f"Settings (preset {study.training.preset}, {study.training.precision})\n{settings}")
+    header, rows = settings_table(plan)
+    if rows:
+        parts.append(f"Settings (preset {study.training.preset}, {study.training.precision})\n{table(header, rows)}")
+        parts.append(settings_of_all(study.training))
+    if pairs := sorted(same_data(plan)):
+        recipes = {recipe: " ".join(target for other, target in pairs if other == recipe) for recipe, _ in pairs}
+        named = "; ".join(f"{recipe}: {targets}" for recipe, targets in recipes.items())
+        parts.append(f"same data in both phases (marked in every table): {named}")
     if text := mlm_lines(plan):
         parts.append("\n".join(text))
     parts.append(cost_text(plan, cost_of(plan)))
@@ -118,10 +127,10 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
     for run in runs:
         names = [name + ("*" if name not in TASKS else "") for name in run.trains_on]
         known = run.run not in plan.undeclared
-        length = _length(run.training, run.kind) if known else None
+        long = length(run.training, run.kind) if known else None
         starts = sum(other.init_run == run.run for other in plan.runs)
         row = rows.setdefault(
-            run.recipe, [run.recipe, ", ".join(names), _rows_of(plan, run) if known else None, length, 0, 0]
+            run.recipe, [run.recipe, ", ".join(names), _rows_of(plan, run) if known else None, long, 0, 0]
         )
         row[-2:] = [row[-2] + 1, row[-1] + starts]
     return table(
@@ -156,25 +165,6 @@ def _rows_of(plan: Plan, run: RunSettings) -> int | None:
             return limit
         sizes.append(size if limit is None else min(size, limit))
     return sum(sizes) or None
-
-
-def _length(training: Training, kind: str) -> str | None:
-    if kind == "evaluation":
-        return None
-    return f"{training.max_steps} steps" if training.max_steps is not None else f"{training.epochs:g} epochs"
-
-
-def _settings_table(plan: Plan) -> str:
-    rows: dict[tuple[Any, ...], None] = {}
-    for run in plan.runs:
-        if run.run in plan.undeclared or run.kind == "evaluation":
-            continue
-        t = run.training
-        name = run.recipe if run.kind == "intermediate" else " + ".join(run.evaluates or ["a stage of a chain"])
-        values = (t.batch_size, t.learning_rate, t.warmup, t.weight_decay, t.max_length, t.select)
-        rows[(run.kind, name, _length(t, run.kind), *values)] = None
-    header = ("phase", "of", "length", "batch", "rate", "warm-up", "decay", "max tokens", "checkpoint")
-    return table(header, list(rows)) if rows else ""
 
 
 def _memory_table(plan: Plan, cost: Cost) -> str:

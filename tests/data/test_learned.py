@@ -117,6 +117,8 @@ def test_official_sizes_are_no_news() -> None:
     assert len(whole) > 200
     assert size_note([(spec, size) for spec, size in whole if size is not None], data) == ""
     assert size_note([(SetSpec("ccg", "dev", "en", "select", 8, 1), 5)], data) == ""  # nothing is declared
+    assert declared_size(get_task("xnli"), "dev", "qaa") is None  # an invented language has no official release
+    assert declared_size(get_task("xquad"), "test", "ro") == 1190
 
 
 def every_declared_set() -> list[SetSpec]:

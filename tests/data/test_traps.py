@@ -56,7 +56,14 @@ def test_sets_without_labels_are_refused(real_data: Path, tmp_path: Path) -> Non
     for task, split, code in unlabelled(tmp_path):
         with pytest.raises(InputError) as caught:
             check(tmp_path, task, split, code)
-        for words in ("has no labels for", "XTREME strips them", get_task(task).home_page, f"{task}.{split}.{code}"):
+        where = get_task(task).labels_at_hand[split]
+        for words in (
+            "has no labels for",
+            "XTREME strips them",
+            get_task(task).home_page,
+            where,
+            f"{task}.{split}.{code}",
+        ):
             assert words in str(caught.value)
     check(tmp_path, "pawsx", "test", "de")  # the original file is beside XTREME's copy
 

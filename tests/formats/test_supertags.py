@@ -9,7 +9,7 @@ import torch
 from gold_path import MadeUp
 from transformers import BertConfig, BertModel
 
-from stilts.config import RetrievalSettings
+from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.store import PreparedSet, write_set
 from stilts.distributed import World
 from stilts.evaluation.predict import Predictor
@@ -19,6 +19,7 @@ from stilts.formats.tagging import TaggingFormat
 from stilts.model.build import build_model
 from stilts.tasks import get_task
 from stilts.tasks.examples import TaggingExample
+from stilts.training.run import Run
 
 CCG = get_task("ccg")
 LABELS = (".", "N", "NP/N", "S\\NP")
@@ -51,3 +52,14 @@ def test_scores_of_a_set_with_learned_labels(wordpiece, tmp_path: Path) -> None:
     assert metrics == {"accuracy": 75.0}
     assert [p["prediction"] for p in predictions] == [["NP/N", "N", "S\\NP"], ["."]]
     assert scorer.task_score(CCG, metrics) == 75.0
+
+
+def test_a_run_takes_the_labels_from_its_training_set(tmp_path: Path) -> None:
+    row = {"input_ids": [1], "example": 0, "labels": [0], "word": [0]}
+    write_set(tmp_path / "ccg/train", "tagging", EXAMPLES[:1], [row], {"labels": LABELS})
+    run = Run.__new__(Run)
+    run.features = tmp_path
+    sets = [SetRef("udpos", "train", "en", "udpos/train"), SetRef("ccg", "train", "en", "ccg/train")]
+    run.settings = RunSettings("s", "r", "intermediate", "x", {}, "0", train_sets=sets)
+    assert run._learned_labels(["ccg", "udpos"]) == {"ccg": LABELS}
+    assert run._learned_labels(["udpos"]) == {}

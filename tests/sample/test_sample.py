@@ -73,6 +73,11 @@ def test_every_task_but_the_licensed_ones_has_its_files(sample: Path) -> None:
     assert len(text) == 1600
 
 
+def test_xnlis_english_training_set_is_mnlis(sample: Path) -> None:
+    rows, mnli = (examples(sample, task, "train", "en") for task in ("xnli", "mnli"))
+    assert [(r.text_a, r.text_b, r.label) for r in rows] == [(r.text_a, r.text_b, r.label) for r in mnli]
+
+
 def test_lareqa_is_xquad_with_sentences(sample: Path) -> None:
     assert len(examples(sample, "lareqa", "train", "en")) == SIZES["squad_v1"]["train"]
     for code in FOUR:
