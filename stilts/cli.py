@@ -53,17 +53,16 @@ def main() -> None:
 def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] = None, as_json: Json = False) -> None:
     """List the declared tasks, or show one."""
     from stilts.study.show_tasks import task_json, task_text, tasks_text
-    from stilts.tasks import TASKS, UNDECLARED, get_task
+    from stilts.tasks import TASKS, get_task
 
     chosen = [get_task(name)] if name else list(TASKS.values())
     if as_json:
         rows = [task_json(task) for task in chosen]
-        _print_json(rows[0] if name else {"tasks": rows, "not_yet_declared": list(UNDECLARED)})
+        _print_json(rows[0] if name else {"tasks": rows})
     elif name:
         print(task_text(chosen[0]))
     else:
         print(tasks_text(chosen))
-        print(f"\nnot yet declared: {' '.join(UNDECLARED)}")
 
 
 @app.command()
@@ -77,7 +76,7 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
         _print_json(plan_json(planned))
     else:
         print(plan_text(planned))
-    if planned.undeclared or planned.later:
+    if planned.later:
         return
     try:
         with study_lock(planned.folder):

@@ -237,7 +237,7 @@ def _who_trains_on(study: Study, task: str) -> str:
     chains = {}
     for target in study.target.tasks:
         own = study.target.per_task.get(target)
-        declared = training_chain(study.training.preset, TASKS[target]) if target in TASKS else ()
+        declared = training_chain(study.training.preset, TASKS[target])
         chains[target] = own.train if own is not None and own.train is not None else declared
     needing = [target for target, chain in chains.items() if task in chain]
     recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]

@@ -10,19 +10,10 @@ from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.study.text import check_mlm
-from stilts.tasks import BENCHMARKS, TASKS, UNDECLARED, check_language, target_tasks
+from stilts.tasks import check_language, get_task, target_tasks
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 SPLITS = ("train", "dev", "test", "candidates")
-
-
-def kind_of(name: str) -> str:
-    """ "intermediate" or "target", also for tasks that are only known by name. Raises InputError for an unknown one."""
-    if name in TASKS:
-        return TASKS[name].kind
-    if name in UNDECLARED:
-        return "target" if any(name in target_tasks(benchmark) for benchmark in BENCHMARKS) else "intermediate"
-    raise unknown(f"task {name!r}", name, [*TASKS, *UNDECLARED], "see `stilts tasks`")
 
 
 def check_study(study: Study) -> None:
@@ -71,7 +62,7 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
     _check_name(recipe.name, f"{where}.name")
     _no_repeats(recipe.tasks, f"{where}.tasks", "task")
     for task in recipe.tasks:
-        if kind_of(task) != "intermediate":
+        if get_task(task).kind != "intermediate":
             raise InputError(
                 f"{where}.tasks has {task!r}, a target task", "intermediate tasks", "move it to target.tasks"
             )
@@ -117,7 +108,7 @@ def _check_targets(study: Study) -> None:
     _no_repeats(target.tasks, "target.tasks", "task")
     known = target_tasks(target.benchmark)
     for task in target.tasks:
-        if kind_of(task) != "target":
+        if get_task(task).kind != "target":
             raise InputError(
                 f"target.tasks has {task!r}, an intermediate task", f"one of {', '.join(known)}", "move it to a recipe"
             )
@@ -133,7 +124,7 @@ def _check_targets(study: Study) -> None:
             raise unknown(f"task {name!r} in target.per_task", name, chosen, "add it to target.tasks or remove it")
         tuned_on = settings.retrieval.tuned_on
         for stage in [*(settings.train or []), *([tuned_on] if tuned_on else [])]:
-            kind_of(stage)
+            get_task(stage)
     if isinstance(target.languages, dict):
         for name in target.languages:
             if name not in chosen:
@@ -160,14 +151,14 @@ def _check_average(study: Study) -> None:
 
 def _check_data(study: Study) -> None:
     for name, splits in study.data.files.items():
-        kind_of(name)
+        get_task(name)
         for split, files in splits.items():
             if split not in SPLITS:
                 raise unknown(f"split {split!r} in data.files.{name}", split, SPLITS, "rename it")
             for code in files:
                 check_language(code, where=f"data.files.{name}.{split}")
     for name, limits in study.data.limit.items():
-        kind_of(name)
+        get_task(name)
         for split in limits:
             if split not in SPLITS:
                 raise unknown(f"split {split!r} in data.limit.{name}", split, SPLITS, "rename it")

@@ -26,7 +26,7 @@ _WIDTH = {"bf16": 2, "fp16": 2, "fp32": FP32}
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of the runs of a plan whose tasks are declared.
+    """The cost of the runs of a plan.
 
     Attributes:
         size: the encoder; None where `unknown_size` says why it is not known: then memory, disk and hours are not.
@@ -35,7 +35,6 @@ class Cost:
         memory: one entry for each DeepSpeed layout, the study's own marked.
         phases: kind of run -> tokens and work.
         gpu_hours: kind of run -> hours of one GPU, at launch.tflops.
-        left_out: runs that need undeclared tasks.
     """
 
     size: ModelSize | None
@@ -46,7 +45,6 @@ class Cost:
     disk: Disk | None
     phases: dict[str, Phase]
     gpu_hours: dict[str, float | None]
-    left_out: int
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -55,11 +53,10 @@ def cost_of(plan: Plan) -> Cost:
     """The cost of a plan. Reads config.json, manifests and file sizes; starts and imports nothing heavy."""
     study, launch = plan.study, plan.study.launch
     size, why = find_model_size(study.model.name, study.model.revision)
-    runs = [run for run in plan.runs if run.run not in plan.undeclared]
-    training = [run for run in runs if run.trains_on]
+    training = [run for run in plan.runs if run.trains_on]
     longest = max((run.training.max_length or 1 for run in training), default=0)
     volumes = Volumes(plan)
-    phases = volumes.phases(runs, size)
+    phases = volumes.phases(plan.runs, size)
     phases = {kind: phases[kind] for kind in ("intermediate", "target", "evaluation") if kind in phases}
     memory: list[Memory] = []
     disk, setup = None, None
@@ -77,7 +74,6 @@ def cost_of(plan: Plan) -> Cost:
         disk=disk,
         phases=phases,
         gpu_hours={kind: None if p.flops is None else p.flops / speed for kind, p in phases.items()},
-        left_out=len(plan.runs) - len(runs),
         assumptions=tuple(_assumptions(plan, setup, volumes, phases)),
         warnings=tuple(_warnings(plan, memory, disk, longest)),
     )
@@ -101,7 +97,6 @@ def cost_json(plan: Plan, cost: Cost) -> dict[str, Any]:
                    "gpu_hours": cost.gpu_hours[kind], "unknown_sets": sorted(map(" ".join, p.unknown))}
             for kind, p in cost.phases.items()
         },
-        "left_out": cost.left_out,
         "assumptions": list(cost.assumptions),
         "warnings": list(cost.warnings),
     }  # fmt: skip

@@ -74,8 +74,6 @@ def chosen_sets(selection: str) -> set[str]:
 
 def data_of(task: str) -> set[str]:
     """Names the data sets that a task's training split is made of: equal names are the same examples."""
-    if task not in TASKS:
-        return {task}
     parts = [name for part in TASKS[task].parts for name in data_of(part)]
     return set(parts) or {TASKS[task].training_data or task}
 

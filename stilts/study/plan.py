@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,6 @@ class Plan:
         runs: every run, each after those it needs.
         specs: the sets to prepare, each once.
         cells: the scores to expect.
-        undeclared: run id -> tasks it needs that are only known by name.
         later: settings that this version cannot carry out, one line each.
     """
 
@@ -65,7 +64,6 @@ class Plan:
     runs: tuple[RunSettings, ...]
     specs: tuple[SetSpec, ...]
     cells: tuple[Cell, ...]
-    undeclared: dict[str, tuple[str, ...]] = field(default_factory=dict)
     later: tuple[str, ...] = ()
 
     @property
@@ -99,14 +97,7 @@ class Plan:
         return self.folder / "runs" / run
 
     def refuse_unfinished(self) -> None:
-        """Raise InputError if the study needs tasks or settings that this version does not have."""
-        tasks = sorted({task for names in self.undeclared.values() for task in names})
-        if tasks:
-            raise InputError(
-                f"the study needs tasks that are not yet declared: {', '.join(tasks)}",
-                f"declared tasks: {', '.join(TASKS)}",
-                "leave them out for now (`stilts plan` shows the runs)",
-            )
+        """Raise InputError if the study needs settings that this version does not have."""
         if self.later:
             raise InputError(
                 f"not in this version: {'; '.join(self.later)}", "settings that can be carried out", "leave them out"
@@ -134,7 +125,6 @@ def expand(study: Study) -> Plan:
         runs=tuple(builder.runs.values()),
         specs=tuple(builder.specs),
         cells=tuple(_cells(builder.runs.values())),
-        undeclared=builder.undeclared,
         later=tuple(not_in_this_version(study)),
     )
 
@@ -150,13 +140,12 @@ class _Builder:
         self.heldout = {_articles(get_task(spec.task)) for spec in chosen_on if spec.part == "heldout"}
         self.runs: dict[str, RunSettings] = {}
         self.specs: dict[SetSpec, SetRef] = {}
-        self.undeclared: dict[str, tuple[str, ...]] = {}
         cache = study.data.cache_dir
         self._features = str(Path(cache).absolute()) if cache else RunSettings.features
 
     def intermediate(self, recipe: Recipe, seed: int) -> str:
         """Add the intermediate run of a recipe and seed; its id."""
-        tasks = [TASKS[name] for name in recipe.tasks if name in TASKS]
+        tasks = [TASKS[name] for name in recipe.tasks]
         training = intermediate_training(self.study, recipe, tasks)
         train, select = self._intermediate_sets(tasks, training)
         mlm = resolved_mlm(self.study, recipe)
@@ -164,7 +153,6 @@ class _Builder:
         trains_on = [*recipe.tasks, *([MLM.name] if mlm else [])]
         return self._add(
             f"intermediate-{recipe.name}-s{seed}",
-            undeclared=tuple(name for name in trains_on if name not in TASKS),
             kind="intermediate",
             recipe=recipe.name,
             seeds={"intermediate": seed, "target": None},
@@ -188,7 +176,6 @@ class _Builder:
                 final = index == len(group.stages)
                 before = self._add(
                     base if final else f"{base}-{index}of{len(group.stages)}",
-                    undeclared=group.undeclared,
                     kind=group.kind,
                     recipe=recipe.name,
                     seeds={"intermediate": seed, "target": target_seed},
@@ -228,7 +215,7 @@ class _Builder:
                 self.specs[spec] = spec.ref(self.study.model, self.study.data, self.scored)
         return [self.specs[spec] for spec in specs]
 
-    def _add(self, name: str, undeclared: tuple[str, ...], **values: Any) -> str:
+    def _add(self, name: str, **values: Any) -> str:
         if name in self.runs:
             raise InputError(
                 f"two runs would be called {name}", "different run ids", "rename one of the recipes in intermediate"
@@ -242,9 +229,6 @@ class _Builder:
             features=self._features,
             **values,
         )
-        waits = dict.fromkeys([*undeclared, *(task for need in run.needs for task in self.undeclared.get(need, ()))])
-        if waits:
-            self.undeclared[name] = tuple(waits)
         self.runs[name] = replace(run, settings_hash=settings_hash(run, self.runs))
         return name
 

@@ -20,8 +20,7 @@ from stilts.tasks import MLM, TASKS
 def plan_json(plan: Plan) -> dict[str, Any]:
     """What `stilts plan --json` prints.
 
-    `cells` counts recipe x target x language, `scores` the score rows (cells x metrics x seeds), both without the
-    runs in `not_yet_declared`, whose languages are not known.
+    `cells` counts recipe x target x language, `scores` the score rows (cells x metrics x seeds).
     """
     return {
         "study": plan.study.name,
@@ -29,7 +28,6 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "runs": [plan_row(run) for run in plan.runs],
         "cells": count_cells(plan),
         "scores": len(plan.cells),
-        "not_yet_declared": {run: list(tasks) for run, tasks in plan.undeclared.items()},
         "not_in_this_version": list(plan.later),
         "transductive": transductive_notes(plan),
         "same_data": [list(pair) for pair in sorted(same_data(plan))],
@@ -66,11 +64,6 @@ def plan_text(plan: Plan) -> str:
     cells = f"{count_cells(plan)} cells (recipe x target x language), {len(plan.cells)} scores"
     seeds = f"seeds {_seeds(plan, 'intermediate')} x {_seeds(plan, 'target')}"
     parts.append(f"{len(plan.runs)} runs, {cells}, {seeds}")
-    if plan.undeclared:
-        names = ", ".join(sorted({task for tasks in plan.undeclared.values() for task in tasks}))
-        parts.append(
-            f"* not yet declared: {names}; {len(plan.undeclared)} runs need them (their cells are not counted)"
-        )
     if plan.later:
         parts.append("not in this version: " + "; ".join(plan.later))
     return "\n\n".join(parts)
@@ -102,8 +95,6 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         )
         absent = f", {disk.sets_absent} more to prepare" if disk.sets_absent else ""
         notes.append(f"features: {disk.features / GIB:.2f} GiB prepared{absent}")
-    if cost.left_out:
-        notes.append(f"left out: {cost.left_out} runs with tasks that are not yet declared")
     notes += [*cost.assumptions, *(f"warning: {line}" for line in cost.warnings)]
     return "\n\n".join([*lines, "\n".join(notes)] if notes else lines)
 
@@ -125,13 +116,9 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
     """Every recipe that trains, its seeds in one row, and how many runs start from its model."""
     rows: dict[str, list[Any]] = {}
     for run in runs:
-        names = [name + ("*" if name not in TASKS else "") for name in run.trains_on]
-        known = run.run not in plan.undeclared
-        long = length(run.training, run.kind) if known else None
+        long = length(run.training, run.kind)
         starts = sum(other.init_run == run.run for other in plan.runs)
-        row = rows.setdefault(
-            run.recipe, [run.recipe, ", ".join(names), _rows_of(plan, run) if known else None, long, 0, 0]
-        )
+        row = rows.setdefault(run.recipe, [run.recipe, ", ".join(run.trains_on), _rows_of(plan, run), long, 0, 0])
         row[-2:] = [row[-2] + 1, row[-1] + starts]
     return table(
         ("recipe", "trains on", "official rows", "length", "runs", "runs that start from it"), list(rows.values())
@@ -139,14 +126,14 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
 
 
 def _target_matrix(plan: Plan, runs: Sequence[RunSettings]) -> str:
-    """Recipes x groups of targets: the number of runs, with a star where a task is not yet declared."""
+    """Recipes x groups of targets: the number of runs."""
     columns = list(dict.fromkeys("+".join(run.evaluates) for run in runs if run.evaluates))
     rows = []
     for recipe in plan.recipes:
         row = [recipe.name, "published weights" if recipe.name == plan.baseline else f"intermediate-{recipe.name}"]
         for column in columns:
             here = [run for run in runs if run.recipe == recipe.name and "+".join(run.evaluates) == column]
-            row.append(f"{len(here)}{'*' if any(run.run in plan.undeclared for run in here) else ''}")
+            row.append(str(len(here)))
         rows.append(row)
     sources = {"+".join(run.evaluates): ", ".join(run.trains_on) or "–" for run in runs}
     rows.append(["", "trained on", *[sources[column] for column in columns]])

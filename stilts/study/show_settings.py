@@ -26,11 +26,11 @@ _HEADER = (
 def settings_table(plan: Plan) -> tuple[Sequence[str], list[Sequence[Any]]]:
     """Header and rows; runs that differ in nothing but recipe or seed are one row, of intermediate runs each has one.
 
-    Runs that need undeclared tasks are left out, and those that train nothing.
+    Runs that train nothing are left out.
     """
     rows: dict[tuple[Any, ...], None] = {}
     for run in plan.runs:
-        if run.run in plan.undeclared or run.kind == "evaluation":
+        if run.kind == "evaluation":
             continue
         t, target = run.training, run.kind == "target"
         name = " + ".join(run.evaluates or ["a stage of a chain"]) if target else run.recipe

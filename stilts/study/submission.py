@@ -15,8 +15,8 @@ from stilts.files import write_folder
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
 from stilts.submission.base import Row
-from stilts.submission.layout import LAYOUTS, MANIFEST, benchmark_languages, file_name
-from stilts.tasks import target_tasks
+from stilts.submission.layout import LAYOUTS, MANIFEST, file_name
+from stilts.tasks import languages_of, target_tasks
 from stilts.tasks.languages import is_invented
 
 SEEDS = "the study's first intermediate seed and first target seed; seeds are never mixed"
@@ -111,7 +111,7 @@ def _left_out(task: str, benchmark: str, sets: Sequence[SetRef]) -> Iterator[str
     """The benchmark's languages that a study leaves out; none where it plans invented ones (the sample benchmark)."""
     planned = [ref.language for ref in sets]
     if not any(map(is_invented, planned)):
-        yield from (code for code in benchmark_languages(task, benchmark) if code not in planned)
+        yield from (code for code in languages_of(task, benchmark) if code not in planned)
 
 
 def _manifest(plan: Plan, recipe: str, submission: Submission) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.study.resolve import target_training
 from stilts.tasks import (
-    BENCHMARKS,
     MULTIPLE,
-    TASKS,
     Task,
     check_language,
     get_task,
@@ -43,7 +41,6 @@ class Group:
         stages: the chain; one stage without training tasks for an evaluation.
         evaluate: the sets that are scored.
         support: the sets that are read beside them (`Task.support`).
-        undeclared: tasks that this group needs and that are only known by name.
     """
 
     kind: str
@@ -51,7 +48,6 @@ class Group:
     stages: tuple[Stage, ...]
     evaluate: tuple[SetSpec, ...] = ()
     support: tuple[SetSpec, ...] = ()
-    undeclared: tuple[str, ...] = ()
 
 
 def target_groups(study: Study) -> list[Group]:
@@ -63,7 +59,7 @@ def target_groups(study: Study) -> list[Group]:
     for group in [_group(study, name) for name in study.target.tasks or target_tasks(study.target.benchmark)]:
         for index, other in enumerate(groups):
             same = group.kind == other.kind and (group.kind == "evaluation" or group.stages == other.stages)
-            if same and not group.undeclared and not other.undeclared:
+            if same:
                 groups[index] = replace(
                     other,
                     targets=other.targets + group.targets,
@@ -117,8 +113,6 @@ def check_languages(study: Study) -> None:
     if isinstance(study.target.languages, dict):
         return
     names = study.target.tasks or target_tasks(study.target.benchmark)
-    if any(name not in TASKS for name in names):
-        return  # a task that is not yet declared may have it
     for code in study.target.languages:
         check_language(code, where="target.languages")
         if code in _all_codes() and not any(code in languages_of(n, study.target.benchmark) for n in names):
@@ -145,12 +139,6 @@ def _all_codes() -> set[str]:
 
 def _group(study: Study, name: str) -> Group:
     own = study.target.per_task.get(name, TargetTask())
-    if name not in TASKS:
-        trains = any(name == task for task in BENCHMARKS[study.target.benchmark]["retrieval"])
-        chain = own.train if own.train is not None else ([] if trains else [name])
-        stages = (Stage(tuple(chain[-1:]), study.training),)
-        undeclared = tuple(dict.fromkeys([name, *(stage for stage in chain if stage not in TASKS)]))
-        return Group("target" if chain else "evaluation", (name,), stages, undeclared=undeclared)
     task = get_task(name)
     training = target_training(study, task)
     evaluate, support = _evaluation_sets(study, task, training), _support_sets(study, task, training)
@@ -159,9 +147,6 @@ def _group(study: Study, name: str) -> Group:
         chain = _tuned_on(name, own)
         if not chain:
             return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate, support)
-    undeclared = tuple(dict.fromkeys(stage for stage in chain if stage not in TASKS))
-    if undeclared:
-        return Group("target", (name,), (Stage(tuple(chain[-1:]), training),), evaluate, support, undeclared)
     _check_chain(study, task, chain)
     if task.untrained:  # fine-tuned as the last training task is, then scored by a hidden layer
         task = get_task(chain[-1])
@@ -271,9 +256,7 @@ def _support_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec
 def retrieval_settings(study: Study, targets: Sequence[str]) -> dict[str, RetrievalSettings]:
     """TASK: how its sentences become vectors, for the retrieval tasks among the targets."""
     per_task = study.target.per_task
-    return {
-        name: per_task.get(name, TargetTask()).retrieval for name in targets if name in TASKS and TASKS[name].untrained
-    }
+    return {name: per_task.get(name, TargetTask()).retrieval for name in targets if get_task(name).untrained}
 
 
 def smaller(*limits: int | None) -> int | None:

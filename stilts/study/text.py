@@ -113,8 +113,6 @@ def _by_name(study: Study, language: str) -> list[str]:
 
 
 def _target_languages(study: Study) -> list[str]:
-    """Every language that a declared target is scored in, in the order of the targets."""
+    """Every language that a target is scored in, in the order of the targets."""
     names = study.target.tasks or target_tasks(study.target.benchmark)
-    return list(
-        dict.fromkeys(code for name in names if name in TASKS for code in planned_languages(study, TASKS[name]))
-    )
+    return list(dict.fromkeys(code for name in names for code in planned_languages(study, TASKS[name])))

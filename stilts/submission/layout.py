@@ -17,7 +17,7 @@ from stilts.settings import unknown
 from stilts.submission.base import Form
 from stilts.submission.lines import IndexLines, LabelLines, PairLines, TagLines
 from stilts.submission.objects import Answers, ChoiceRows, Rankings
-from stilts.tasks import BENCHMARKS, TASKS, get_task, languages_of, target_tasks
+from stilts.tasks import BENCHMARKS, get_task, languages_of, target_tasks
 from stilts.tasks.languages import is_invented
 
 MANIFEST = "submission.json"
@@ -28,7 +28,7 @@ LAYOUTS: dict[str, Form] = {
     "xnli": LabelLines(get_task("xnli").labels),
     "pawsx": LabelLines(get_task("pawsx").labels),
     "udpos": TagLines(get_task("udpos").labels),
-    "panx": TagLines(("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")),
+    "panx": TagLines(get_task("panx").labels),
     "xquad": _SQUAD,
     "mlqa": Answers(mlqa.score),
     "tydiqa": _SQUAD,
@@ -38,28 +38,11 @@ LAYOUTS: dict[str, Form] = {
     "lareqa": Rankings(),
     "mewslix": Rankings(),
 }
-_UNDECLARED = {  # languages of the tasks that have no declaration: XTREME's, and what XTREME-R adds
-    "panx": (
-        "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr "
-        "ur vi yo zh",
-        "qu pl uk az lt pa gu ro",
-    ),
-    "bucc2018": ("de fr ru zh", ""),
-    "mewslix": ("ar de en es fa ja pl ro ta tr uk", ""),
-}
 
 
 def file_name(task: str, language: str) -> str:
     """The name of a file in the folder of its task."""
     return f"test-{language}.{LAYOUTS[task].suffix}"
-
-
-def benchmark_languages(task: str, benchmark: str) -> tuple[str, ...]:
-    """The languages that a benchmark scores a task in."""
-    if task in TASKS:
-        return languages_of(task, benchmark)
-    own, added = _UNDECLARED[task]
-    return (*own.split(), *(added.split() if benchmark == "xtreme_r" else ()))
 
 
 def languages_in(task: str, benchmark: str, folders: Iterable[Path]) -> tuple[str, ...]:
@@ -69,12 +52,12 @@ def languages_in(task: str, benchmark: str, folders: Iterable[Path]) -> tuple[st
     """
     pattern = file_name(task, "*")
     held = {path.stem.removeprefix("test-") for folder in folders for path in (folder / task).glob(pattern)}
-    return tuple(sorted(held)) if any(map(is_invented, held)) else benchmark_languages(task, benchmark)
+    return tuple(sorted(held)) if any(map(is_invented, held)) else languages_of(task, benchmark)
 
 
 def expected_size(task: str, language: str) -> int | None:
     """How many predictions the test set wants in a language; None where that is not declared or up to the model."""
-    if task not in TASKS or not LAYOUTS[task].sized or is_invented(language):
+    if not LAYOUTS[task].sized or is_invented(language):
         return None
     declared = get_task(task)
     sizes = declared.sizes.get(declared.reported["test"], {})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.tasks.base import Task
-from stilts.tasks.benchmarks import BENCHMARKS, UNDECLARED, target_tasks
+from stilts.tasks.benchmarks import BENCHMARKS, target_tasks
 from stilts.tasks.choice import CHOICE
 from stilts.tasks.intermediate import INTERMEDIATE
 from stilts.tasks.languages import LANGUAGES, MULTIPLE, Language, check_language, get_language
@@ -15,7 +14,7 @@ from stilts.tasks.xtreme import XTREME
 from stilts.tasks.xtreme_r import XTREME_R
 
 __all__ = [
-    "BENCHMARKS", "LANGUAGES", "MLM", "MULTIPLE", "TASKS", "UNDECLARED", "Language", "Task", "check_language",
+    "BENCHMARKS", "LANGUAGES", "MLM", "MULTIPLE", "TASKS", "Language", "Task", "check_language",
     "get_language", "get_task", "languages_of", "preset_values", "target_tasks", "training_chain",
 ]  # fmt: skip
 
@@ -23,12 +22,10 @@ TASKS: dict[str, Task] = {task.name: task for task in (*INTERMEDIATE, *CHOICE, M
 
 
 def get_task(name: str) -> Task:
-    """The declared task called `name`. Raises InputError for an unknown name or one that is not yet declared."""
+    """The declared task called `name`. Raises InputError for an unknown name."""
     if name in TASKS:
         return TASKS[name]
-    if name in UNDECLARED:
-        raise InputError(f"task {name!r} is not yet declared", f"one of {', '.join(TASKS)}", "leave it out for now")
-    raise unknown(f"task {name!r}", str(name), [*TASKS, *UNDECLARED], "see `stilts tasks`")
+    raise unknown(f"task {name!r}", str(name), list(TASKS), "see `stilts tasks`")
 
 
 def languages_of(task: Task | str, benchmark: str = "xtreme") -> tuple[str, ...]:

@@ -19,10 +19,7 @@ BENCHMARKS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# Known by name; declared in a later step. A plan may list runs that need them; prepare and run refuse.
-UNDECLARED: tuple[str, ...] = ()
-
 
 def target_tasks(benchmark: str) -> tuple[str, ...]:
-    """Names of all tasks of "xtreme" or "xtreme_r" in the groups' order, the undeclared ones included."""
+    """Names of all tasks of "xtreme" or "xtreme_r" in the groups' order."""
     return tuple(name for group in BENCHMARKS[benchmark].values() for name in group)

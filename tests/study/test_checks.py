@@ -108,16 +108,6 @@ def test_settings_of_later_versions_are_listed_and_refused(make_plan, name):
         plan.refuse_unfinished()
 
 
-def test_tasks_that_are_not_declared_are_planned_and_refused(make_plan):
-    plan = make_plan(target={"tasks": ["xnli", "bucc2018"], "languages": {"xnli": ["en"]}})
-    assert plan.undeclared == {
-        "evaluation-none-bucc2018": ("bucc2018",),
-        "evaluation-squad-s1-bucc2018": ("bucc2018",),
-    }
-    with pytest.raises(InputError, match=r"not yet declared: bucc2018"):
-        plan.refuse_unfinished()
-
-
 def test_a_plain_study_is_not_refused(make_plan):
     plan = make_plan()
     assert not plan.later

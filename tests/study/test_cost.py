@@ -466,13 +466,6 @@ def test_text_and_json(make_plan):
     assert isinstance(cost["warnings"], list)
 
 
-def test_runs_of_undeclared_tasks_are_left_out(make_plan):
-    plan = make_plan(intermediate=[], target={"tasks": ["xnli", "bucc2018"], "languages": ["en"]})
-    cost = cost_of(plan)
-    assert (cost.left_out, cost.phases["target"].runs) == (1, 1)
-    assert "left out: 1 runs" in plan_text(plan)
-
-
 def test_a_model_of_unknown_size_does_not_stop_a_plan(make_plan, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     plan = make_plan(model={"name": "someone/encoder"})

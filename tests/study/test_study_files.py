@@ -22,7 +22,6 @@ def test_small_choice_is_small_with_more_recipes_and_xcopa() -> None:
     added = ["anli_plus", "hellaswag", "commonsenseqa", "cosmosqa"]
     assert [recipe.name for recipe in plan.recipes] == [*(recipe.name for recipe in small.recipes), *added]
     assert set(plan.targets) == {*small.targets, "xcopa"}
-    assert not plan.undeclared
     assert not plan.later
     runs = {run.run: run for run in plan.runs}
     assert runs["target-none-xcopa-t1"].trains_on == ["socialiqa"]
