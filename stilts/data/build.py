@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.overlap import drop
 from stilts.data.parts import check_usable, take_part, trainable
+from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import EXAMPLES, Shard, load_examples, save_examples, write_shard
@@ -71,7 +72,7 @@ class Begun:
     """A set whose examples are written.
 
     Attributes:
-        read: examples of the whole split.
+        read: size of the whole split (`size_of`).
         examples: how many the set holds.
         dropped: how many examples and articles were left out for their overlap.
         pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
@@ -104,14 +105,17 @@ def begin(job: Job) -> Begun:
     starts = save_examples(job.folder / EXAMPLES, examples, size)
     if len(starts) == 1:
         return Begun(
-            len(found), len(examples), dropped, shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)}
+            size_of(found),
+            len(examples),
+            dropped,
+            shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)},
         )
     firsts = range(0, len(examples), size)
     pieces = tuple(
         Piece(number, first, start, min(size, len(examples) - first))
         for number, (first, start) in enumerate(zip(firsts, starts, strict=True))
     )
-    return Begun(len(found), len(examples), dropped, pieces)
+    return Begun(size_of(found), len(examples), dropped, pieces)
 
 
 def write_piece(job: Job, piece: Piece) -> Shard:

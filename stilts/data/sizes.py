@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stilts.config import DataSettings
 from stilts.data.sources import is_official
 from stilts.data.specs import SetSpec
 from stilts.tasks import get_task, languages_of
 from stilts.tasks.base import Task
+from stilts.tasks.examples import BitextExample, Example
 
 SHOWN = 3  # languages of one split that differ alike
 
@@ -17,6 +18,13 @@ def declared_size(task: Task, split: str, language: str) -> int | None:
     """Examples of a split in the official release, or None where nothing is declared, as for an invented language."""
     sizes = task.sizes.get(split, {})
     return sizes.get(language, sizes.get("*") if language in languages_of(task, "xtreme_r") else None)
+
+
+def size_of(examples: Sequence[Example]) -> int:
+    """What a declared size counts: examples, or the gold pairs of two corpora."""
+    if examples and isinstance(examples[0], BitextExample):
+        return sum(len(e.matches or ()) for e in examples if isinstance(e, BitextExample) and e.side == 0)
+    return len(examples)
 
 
 def size_note(found: Iterable[tuple[SetSpec, int]], data: DataSettings) -> str:

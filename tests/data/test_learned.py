@@ -11,10 +11,11 @@ from test_prepare import WORDS, make_tokenizer, opened, squad
 
 from stilts.config import DataSettings, ModelSettings, Study, Target
 from stilts.data.prepare import prepare
-from stilts.data.sizes import declared_size, size_note
+from stilts.data.sizes import declared_size, size_note, size_of
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks import TASKS, get_task
+from stilts.tasks.examples import BitextExample, PairExample
 
 TRAIN = SetSpec("ccg", "train", "en", "train", 32, 1)
 DEV = SetSpec("ccg", "dev", "en", "select", 32, 1)
@@ -119,6 +120,14 @@ def test_official_sizes_are_no_news() -> None:
     assert size_note([(SetSpec("ccg", "dev", "en", "select", 8, 1), 5)], data) == ""  # nothing is declared
     assert declared_size(get_task("xnli"), "dev", "qaa") is None  # an invented language has no official release
     assert declared_size(get_task("xquad"), "test", "ro") == 1190
+
+
+def test_the_size_of_two_corpora_is_their_gold_pairs() -> None:
+    corpora = [BitextExample("d1", "eins", 0, ("e1", "e2")), BitextExample("e1", "one", 1, ("d1",))]
+    corpora += [BitextExample("e2", "a one", 1, ("d1",)), BitextExample("d2", "zwei", 0, ())]
+    assert size_of(corpora) == 2
+    assert size_of([BitextExample("d1", "eins", 0, None)]) == 0
+    assert size_of([PairExample("1", "a", "b", None)] * 3) == 3
 
 
 def every_declared_set() -> list[SetSpec]:
