@@ -16,6 +16,7 @@ from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from stilts.errors import StiltsError
+from stilts.formats import VERSIONS
 
 T = TypeVar("T")
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -23,8 +24,7 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 BYTES_A_WORKER = 4_000_000
 """Raw data that make one more process worth its start (some seconds) where the study does not say how many."""
-_FORMATS = ("pair", "choice", "span", "tagging", "retrieval", "dual", "mlm")
-_PRELOADED = ["pyarrow", "transformers.models.auto.tokenization_auto", *(f"stilts.formats.{f}" for f in _FORMATS)]
+_PRELOADED = ["pyarrow", "transformers.models.auto.tokenization_auto", *(f"stilts.formats.{f}" for f in VERSIONS)]
 
 
 def worker_count(asked: int | None, size: int) -> int:

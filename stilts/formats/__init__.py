@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from stilts.formats.base import Format
 
 
-VERSIONS = {"pair": 1, "choice": 1, "span": 1, "tagging": 1, "retrieval": 1, "dual": 1, "mlm": 1}
+VERSIONS = {
+    "pair": 1, "choice": 1, "span": 1, "tagging": 1, "retrieval": 1, "mining": 1, "dual": 1, "linking": 1, "mlm": 1,
+}  # fmt: skip
 """Raised whenever the features of a format change: its prepared sets are then made again."""
 
 
@@ -52,5 +54,4 @@ def get_format(name: str) -> Format:
         from stilts.formats.mlm import MlmFormat
 
         return MlmFormat()
-    expected = "pair, choice, span, tagging, retrieval, mining, dual, linking or mlm"
-    raise InputError(f"unknown format {name!r}", expected, "mend the task's declaration")
+    raise InputError(f"unknown format {name!r}", f"one of {', '.join(VERSIONS)}", "mend the task's declaration")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from stilts.errors import StiltsError
-from stilts.formats.base import Feature, Format, Graded, Prediction
+from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
 from stilts.formats.batch import Batch
 from stilts.formats.tokens import layout, token_ids
 from stilts.metrics.accuracy import aligned
@@ -50,7 +50,7 @@ class MiningFormat(Format):
         single = layout(tokenizer, pair=False)
         room = max_length - single.specials
         return [
-            {**single.row(ids[:room]), "example": number, "side": example.side}
+            {**single.row(ids[:room]), "example": number, "side": example.side, TRUNCATED: len(ids) > room}
             for number, (example, ids) in enumerate(
                 zip(examples, token_ids(tokenizer, [example.text for example in examples]), strict=True)
             )

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from stilts.errors import InputError
+from stilts.formats import VERSIONS
 from stilts.tasks import (
     BENCHMARKS,
     LANGUAGES,
@@ -73,6 +74,10 @@ def test_benchmarks_name_only_known_tasks() -> None:
         assert set(target_tasks(benchmark)) <= set(TASKS)
     assert set(target_tasks("xtreme_r")) - set(target_tasks("xtreme")) == {"xcopa", "lareqa", "mewslix"}
     assert set(target_tasks("xtreme")) - set(target_tasks("xtreme_r")) == {"pawsx", "bucc2018"}
+
+
+def test_every_format_has_a_version_and_every_version_a_task() -> None:
+    assert {task.format for task in TASKS.values()} == set(VERSIONS)
 
 
 def test_an_unknown_task_is_refused_with_a_suggestion() -> None:
