@@ -18,7 +18,8 @@ from stilts.data.store import PreparedSet
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.search import unit
 from stilts.formats.base import Prediction
-from stilts.formats.mining import ENGLISH, LANGUAGE, gold_pairs
+from stilts.formats.mining import gold_pairs
+from stilts.formats.untrained import ENGLISH, LANGUAGE
 from stilts.metrics.bitext import best_threshold
 from stilts.tasks.examples import BitextExample
 

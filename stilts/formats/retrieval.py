@@ -7,70 +7,31 @@ Two rows an example: the sentence (column `side` 0) and its English translation 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 
-from stilts.errors import StiltsError
-from stilts.formats.base import TRUNCATED, Feature, Format, Graded, Prediction
-from stilts.formats.batch import Batch
-from stilts.formats.tokens import layout, token_ids
+from stilts.formats.base import Graded, Prediction
+from stilts.formats.untrained import ENGLISH, LANGUAGE, UntrainedFormat
 from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import RetrievalExample
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-LANGUAGE, ENGLISH = 0, 1
-"""Values of the column `side`."""
+    pass
 
 
-class RetrievalFormat(Format):
+class RetrievalFormat(UntrainedFormat):
     """Features and score of retrieval; there is no head."""
 
     name: ClassVar[str] = "retrieval"
-    row_columns: ClassVar[Sequence[str]] = ("side",)
-    has_head: ClassVar[bool] = False
 
-    def features(
-        self,
-        task: Task,
-        examples: Sequence[RetrievalExample],
-        tokenizer: PreTrainedTokenizerBase,
-        max_length: int,
-        training: bool,
-    ) -> list[Feature]:
-        """Two rows an example, the language's sentence first."""
-        if training:
-            raise StiltsError(f"{task.name} is not trained on")
-        single = layout(tokenizer, pair=False)
-        texts = [text for example in examples for text in (example.text, example.english)]
-        room = max_length - single.specials
-        return [
-            {**single.row(ids[:room]), "example": number // 2, "side": number % 2, TRUNCATED: len(ids) > room}
-            for number, ids in enumerate(token_ids(tokenizer, texts))
-        ]
-
-    def head(self, task: Task, hidden_size: int, dropout: float) -> torch.nn.Module:
-        """There is none: raises StiltsError."""
-        raise StiltsError(f"{task.name} has no head: retrieval is not trained")
-
-    def outputs(self, row: Feature) -> Sequence[int]:
-        """None: no head reads the hidden states."""
-        return ()
-
-    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """There is none: raises StiltsError."""
-        raise StiltsError("retrieval has no loss: it is not trained")
-
-    def decode(
-        self, task: Task, example: RetrievalExample, rows: Sequence[Feature], outputs: Sequence[np.ndarray]
-    ) -> Prediction:
-        """There is none: a prediction needs the whole set (`stilts.evaluation.search`). Raises StiltsError."""
-        raise StiltsError(f"{task.name} is decoded by a search over the whole set, not an example at a time")
+    def sentences(self, examples: Sequence[RetrievalExample]) -> Iterator[tuple[int, int, str]]:
+        """Both sentences of each example."""
+        for index, example in enumerate(examples):
+            yield index, LANGUAGE, example.text
+            yield index, ENGLISH, example.english
 
     def grade(
         self, task: Task, language: str, examples: Sequence[RetrievalExample], predictions: Sequence[Prediction]
