@@ -14,6 +14,7 @@ import pytest
 from hub_layout import NLI, as_hub_cache, commonsense, pair, squad, without, write_repository
 
 from stilts.config import DataSettings, ModelSettings, Study
+from stilts.data.hub import mirror_files
 from stilts.data.prepare import prepare
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -158,6 +159,34 @@ def test_without_a_card_the_usual_names_and_files_are_understood(tmp_path: Path,
     assert (without(examples, "id"), paths) == ([{"text_a": "a", "text_b": "b", "label": "entailment"}], [path])
 
 
+def test_one_languages_files_are_not_anothers(tmp_path: Path) -> None:
+    path = tmp_path / "facebook/xnli/data/validation-00000-of-00001.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text('premise,hypothesis,label\n"a","b",0\n')
+    with pytest.raises(InputError, match="and none in"):
+        find_files(get_task("xnli"), "dev", "de", DataSettings(root=str(tmp_path / "r"), mirror=str(tmp_path)))
+    (tmp_path / "facebook/xnli/data").rename(tmp_path / "facebook/xnli/de")
+    assert len(find_files(get_task("xnli"), "dev", "de", DataSettings(mirror=str(tmp_path)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "split", "found"),
+    [
+        ("data_files: one/*.csv", "train", True),
+        ("data_files: [one/*.csv]", "train", True),
+        ("data_files: [one/*.csv]", "dev", False),
+        ("data_files: {validation: one/*.csv}", "dev", True),
+        ("data_dir: one", "train", True),
+    ],
+)
+def test_other_ways_to_write_a_card(tmp_path: Path, files: str, split: str, found: bool) -> None:
+    path = tmp_path / "stanfordnlp/snli/one/train.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text('premise,hypothesis,label\n"a","b",0\n')
+    (tmp_path / "stanfordnlp/snli/README.md").write_text(f"---\nconfigs: [{{config_name: plain_text, {files}}}]\n---\n")
+    assert mirror_files(get_task("snli"), split, "en", DataSettings(mirror=str(tmp_path))) == ([path] if found else [])
+
+
 def test_rows_of_one_language_and_joined_splits(tmp_path: Path) -> None:
     row = {"title": "t", "context": "one two", "question": "what", "answers": {"text": ["two"], "answer_start": [4]}}
     rows = [{"id": f"{name}-{n}", **row} for n, name in enumerate(("english", "korean", "english", "telugu"))]
@@ -215,3 +244,15 @@ def test_without_a_network_the_ways_out_are_named(tmp_path: Path, monkeypatch: p
     assert "data.mirror" in message
     assert "data.files.pawsx.dev.fr" in message
     assert "\n" not in message
+
+
+def test_whatever_the_hubs_client_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ProxyError(Exception):  # that of the HTTP library is no OSError
+        pass
+
+    def fail(*args: Any, **kwargs: Any) -> str:
+        raise ProxyError("407 Proxy Authentication Required")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(InputError, match=r"pawsx/dev/ja cannot be loaded from the hub's .*: 407 Proxy Authentication"):
+        find_files(get_task("pawsx"), "dev", "ja", DataSettings(revisions={"pawsx": "none"}))
