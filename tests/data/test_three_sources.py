@@ -233,6 +233,22 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         read_examples(get_task("xnli"), "dev", "de", data)
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "row", "words"),
+    [
+        ("xnli", "de", {"premise": None, "hypothesis": "b", "label": 0}, "row 1: "),
+        ("tydiqa", "secondary_task", {"id": "english-1", "title": "t", "context": "c", "question": "q", "answers": "c"},
+         "row 1: "),
+        ("panx", "de", {"tokens": ["a", "b"], "ner_tags": [0]}, "row 1: zip"),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_wrong_is_named(tmp_path: Path, name: str, config: str, row: Any, words: str) -> None:
+    write_repository(tmp_path / HUB[name].repository, config, {"validation": [row]}, {}, shards=1)
+    language = "en" if name == "tydiqa" else "de"
+    with pytest.raises(InputError, match=words):
+        read_examples(get_task(name), "dev", language, DataSettings(mirror=str(tmp_path)))
+
+
 def test_without_a_network_the_ways_out_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
