@@ -143,12 +143,12 @@ def _paths(files: Any, split: str) -> list[str]:
 
     Paths without a split are those of "train", as `datasets` understands them.
     """
-    listed = [files] if isinstance(files, str) else files
-    if isinstance(listed, list):
-        listed = [(f.get("split"), f.get("path")) if isinstance(f, dict) else ("train", f) for f in listed]
+    if isinstance(files, dict):
+        pairs = list(files.items())
     else:
-        listed = listed.items()
-    paths = [path for name, path in listed if name == split]
+        listed = [files] if isinstance(files, str) else files
+        pairs = [(f.get("split"), f.get("path")) if isinstance(f, dict) else ("train", f) for f in listed]
+    paths = [path for name, path in pairs if name == split]
     return [one for path in paths for one in (path if isinstance(path, list) else [path])]
 
 
