@@ -200,6 +200,13 @@ def test_rows_of_one_language_and_joined_splits(tmp_path: Path) -> None:
     assert ids("anli", "en") == ["r1", "r2", "r3"]
 
 
+def test_sentences_lose_the_line_ends_that_the_hubs_loader_kept(tmp_path: Path) -> None:
+    row = {"source_sentence": "ein Satz \n", "target_sentence": "a sentence\r\n"}
+    write_repository(tmp_path / "google/xtreme", "tatoeba.deu", {"validation": [row]}, {}, shards=1)
+    (example,) = read_examples(get_task("tatoeba"), "test", "de", DataSettings(mirror=str(tmp_path)))[0]
+    assert vars(example) == {"id": "1", "text": "ein Satz ", "english": "a sentence"}
+
+
 def test_root_goes_before_mirror_and_files_before_both(tmp_path: Path) -> None:
     write_repository(tmp_path / "m/facebook/xnli", "de", {"validation": [NLI_ROW], "test": [NLI_ROW]}, {}, shards=1)
     for name in ("r/xnli/dev-de.tsv", "own.tsv"):
