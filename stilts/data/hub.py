@@ -24,13 +24,14 @@ CARD = "README.md"
 # Names that `datasets` understands without a card; those of the configuration first.
 _USUAL = ("{config}/{split}-*", "{config}/{split}.*", "{config}/{split}/*", "data/{split}-*", "data/{split}.*",
           "{split}-*", "{split}.*")  # fmt: skip
+_MIXED = "it mixes in sentences of other languages"
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.|-)")
 
 
 def mirror_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
     """The files of a split below `data.mirror`; none where the repository, or this split of it, is not there."""
     hub = HUB.get(task.name)
-    if data.mirror is None or hub is None or split not in hub.splits:
+    if data.mirror is None or hub is None or split not in hub.splits or language in hub.mixed:
         return []
     folder = Path(data.mirror) / hub.repository
     return _all_files(folder, hub, split, language) if folder.is_dir() else []
@@ -48,6 +49,9 @@ def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list
         )
         one = f"data.files.{task.name}.{split}.{language}"
         raise InputError(found, f"data.root (the official files) or {one}", "set one of these")
+    if language in hub.mixed:
+        found = f"{task.name}/{split}/{language} is not read from the hub's {hub.repository}: {_MIXED}"
+        raise _no_way(task, split, language, found)
     revision = data.revisions.get(task.name, hub.revision)
     try:
         return list(_fetched(hub.repository, revision, _config(hub, language), hub.splits[split], _is_shared(hub)))
@@ -60,12 +64,13 @@ def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list
         raise _no_way(task, split, language, found) from None
 
 
-def repositories(task: Task, split: str, data: DataSettings) -> str:
+def repositories(task: Task, split: str, language: str, data: DataSettings) -> str:
     """The mirror's folder of a split, to name it in messages."""
     hub = HUB.get(task.name)
     if hub is None or split not in hub.splits:
         return f"nothing in data.mirror ({task.name} has no {split} split on the hub)"
-    return str(Path(data.mirror or "") / hub.repository)
+    folder = str(Path(data.mirror or "") / hub.repository)
+    return f"{folder} that is read ({_MIXED})" if language in hub.mixed else folder
 
 
 @lru_cache(maxsize=1024)

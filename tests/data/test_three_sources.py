@@ -57,8 +57,8 @@ CASES = {
                           "tau/commonsense_qa", "default", "validation", commonsense, {}),
     "squad_v2": Case("train", "en", "squad/dev-v2.0.json", "squad/train-v2.0.json",
                      "rajpurkar/squad_v2", "squad_v2", "train", squad, {}, (), 384),
-    "udpos": Case("dev", "de", "ud/UD_German-GSD/de_gsd-ud-dev.conllu", "ud/UD_German-GSD/de_gsd-ud-dev.conllu",
-                  "google/xtreme", "udpos.German", "validation", _udpos, {"pos_tags": UPOS}, ("id",)),
+    "udpos": Case("dev", "es", "ud/UD_Spanish-GSD/es_gsd-ud-dev.conllu", "ud/UD_Spanish-GSD/es_gsd-ud-dev.conllu",
+                  "google/xtreme", "udpos.Spanish", "validation", _udpos, {"pos_tags": UPOS}, ("id",)),
     "tatoeba": Case("test", "sw", "tatoeba/tatoeba.swh-eng.swh", "tatoeba/tatoeba.swh-eng.swh",
                     "google/xtreme", "tatoeba.swh", "validation",
                     lambda e: {"source_sentence": e.text, "target_sentence": e.english, "source_lang": "swh",
@@ -167,6 +167,18 @@ def test_one_languages_files_are_not_anothers(tmp_path: Path) -> None:
         find_files(get_task("xnli"), "dev", "de", DataSettings(root=str(tmp_path / "r"), mirror=str(tmp_path)))
     (tmp_path / "facebook/xnli/data").rename(tmp_path / "facebook/xnli/de")
     assert len(find_files(get_task("xnli"), "dev", "de", DataSettings(mirror=str(tmp_path)))) == 1
+
+
+def test_what_mixes_languages_is_not_read(tmp_path: Path) -> None:
+    row = {"tokens": ["a"], "pos_tags": [0]}
+    write_repository(tmp_path / "google/xtreme", "udpos.Greek", {"test": [row]}, {}, shards=1)
+    write_repository(tmp_path / "google/xtreme", "udpos.Dutch", {"test": [row]}, {}, shards=1)
+    mirror = DataSettings(mirror=str(tmp_path))
+    assert len(find_files(get_task("udpos"), "test", "nl", mirror)) == 1
+    with pytest.raises(InputError, match=r"none in .*google/xtreme that is read \(it mixes in sentences of other"):
+        find_files(get_task("udpos"), "test", "el", mirror)
+    with pytest.raises(InputError, match="udpos/test/el is not read from the hub's google/xtreme: it mixes"):
+        find_files(get_task("udpos"), "test", "el", DataSettings())
 
 
 @pytest.mark.parametrize(
