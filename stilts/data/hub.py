@@ -24,13 +24,14 @@ CARD = "README.md"
 # Names that `datasets` understands without a card; those of the configuration first.
 _USUAL = ("{config}/{split}-*", "{config}/{split}.*", "{config}/{split}/*", "data/{split}-*", "data/{split}.*",
           "{split}-*", "{split}.*")  # fmt: skip
+_MIXED = "it mixes in sentences of other languages"
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.|-)")
 
 
 def mirror_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
     """The files of a split below `data.mirror`; none where the repository, or this split of it, is not there."""
     hub = HUB.get(task.name)
-    if data.mirror is None or hub is None or split not in hub.splits:
+    if data.mirror is None or hub is None or split not in hub.splits or language in hub.mixed:
         return []
     folder = Path(data.mirror) / hub.repository
     return _all_files(folder, hub, split, language) if folder.is_dir() else []
@@ -48,26 +49,32 @@ def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list
         )
         one = f"data.files.{task.name}.{split}.{language}"
         raise InputError(found, f"data.root (the official files) or {one}", "set one of these")
+    if language in hub.mixed:
+        found = f"{task.name}/{split}/{language} is not read from the hub's {hub.repository}: {_MIXED}"
+        raise _no_way(task, split, language, found)
     revision = data.revisions.get(task.name, hub.revision)
     try:
-        return list(_fetched(hub.repository, revision, _config(hub, language), hub.splits[split]))
-    except (OSError, ValueError) as error:
+        return list(_fetched(hub.repository, revision, _config(hub, language), hub.splits[split], _is_shared(hub)))
+    except InputError:
+        raise
+    except Exception as error:  # the errors of the hub's client and of its HTTP library have no class in common
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = f"{hub.repository}{'' if revision is None else f' at {revision[:12]}'}"
         found = f"{task.name}/{split}/{language} cannot be loaded from the hub's {where}: {reason:.200}"
         raise _no_way(task, split, language, found) from None
 
 
-def repositories(task: Task, split: str, data: DataSettings) -> str:
+def repositories(task: Task, split: str, language: str, data: DataSettings) -> str:
     """The mirror's folder of a split, to name it in messages."""
     hub = HUB.get(task.name)
     if hub is None or split not in hub.splits:
         return f"nothing in data.mirror ({task.name} has no {split} split on the hub)"
-    return str(Path(data.mirror or "") / hub.repository)
+    folder = str(Path(data.mirror or "") / hub.repository)
+    return f"{folder} that is read ({_MIXED})" if language in hub.mixed else folder
 
 
 @lru_cache(maxsize=1024)
-def _fetched(repository: str, revision: str | None, config: str, split: str) -> tuple[Path, ...]:
+def _fetched(repository: str, revision: str | None, config: str, split: str, shared: bool) -> tuple[Path, ...]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -84,13 +91,13 @@ def _fetched(repository: str, revision: str | None, config: str, split: str) -> 
 
     try:
         cached = folder((), local=True)
-        files = _files(cached, config, split)
+        files = _files(cached, config, split, shared)
     except (LocalEntryNotFoundError, FileNotFoundError):
         files = []
     if not files:
         card = folder((), local=False)
-        wanted = [one for theirs in split.split(" + ") for one in _patterns(card, config, theirs)]
-        files = _files(folder(wanted, local=False), config, split)
+        wanted = [one for theirs in split.split(" + ") for one in _patterns(card, config, theirs, shared)]
+        files = _files(folder(wanted, local=False), config, split, shared)
     if not files:
         raise FileNotFoundError(f"it has no files of configuration {config!r}, split {split!r}")
     return tuple(files)
@@ -98,18 +105,18 @@ def _fetched(repository: str, revision: str | None, config: str, split: str) -> 
 
 def _all_files(folder: Path, hub: Hub, split: str, language: str) -> list[Path]:
     try:
-        return _files(folder, _config(hub, language), hub.splits[split])
+        return _files(folder, _config(hub, language), hub.splits[split], _is_shared(hub))
     except FileNotFoundError as error:
         raise InputError(str(error), "every shard of the split", "copy the repository again") from None
 
 
-def _files(folder: Path, config: str, split: str) -> list[Path]:
+def _files(folder: Path, config: str, split: str, shared: bool) -> list[Path]:
     """The files of a split (of all that are joined), or none. Raises FileNotFoundError where shards are missing."""
     found: list[Path] = []
     for one in split.split(" + "):
         matches = (
             sorted(path for path in folder.glob(pattern) if path.suffix in SUFFIXES)
-            for pattern in _patterns(folder, config, one)
+            for pattern in _patterns(folder, config, one, shared)
         )
         files = next((paths for paths in matches if paths), [])
         shards = [_SHARD.search(path.name) for path in files]
@@ -122,18 +129,30 @@ def _files(folder: Path, config: str, split: str) -> list[Path]:
     return found
 
 
-def _patterns(folder: Path, config: str, split: str) -> list[str]:
-    """Where the files of a split may lie: what the card says, else the usual names."""
+def _patterns(folder: Path, config: str, split: str, shared: bool) -> list[str]:
+    """Where the files of a split may lie: what the card says, else the usual names.
+
+    Names without the configuration count only where it is `shared` by all languages: one language's are not another's.
+    """
+    usual = [name.format(config=config, split=split) for name in _USUAL if shared or "{config}" in name]
     for entry in _configs(folder / CARD):
         if entry.get("config_name", "default") == config:
             base = f"{entry['data_dir']}/" if entry.get("data_dir") else ""
-            return [base + path for path in _paths(entry.get("data_files"), split)]
-    return [usual.format(config=config, split=split) for usual in _USUAL]
+            files = entry.get("data_files")
+            return [base + path for path in (usual if files is None else _paths(files, split))]
+    return usual
 
 
 def _paths(files: Any, split: str) -> list[str]:
-    """The paths of a split in the card's `data_files`: a list of {split, path}, or a mapping; a path may be a list."""
-    pairs = files.items() if isinstance(files, dict) else [(f.get("split"), f.get("path")) for f in files or ()]
+    """The paths of a split in the card's `data_files`: a list of {split, path}, or a mapping; a path may be a list.
+
+    Paths without a split are those of "train", as `datasets` understands them.
+    """
+    if isinstance(files, dict):
+        pairs = list(files.items())
+    else:
+        listed = [files] if isinstance(files, str) else files
+        pairs = [(f.get("split"), f.get("path")) if isinstance(f, dict) else ("train", f) for f in listed]
     paths = [path for name, path in pairs if name == split]
     return [one for path in paths for one in (path if isinstance(path, list) else [path])]
 
@@ -157,6 +176,11 @@ def language_values(language: str) -> dict[str, str]:
     """What stands for {language}, {iso3}, {name} and {Name} in a declaration."""
     names = get_language(language)
     return {"language": language, "iso3": names.iso3, "name": names.name.lower(), "Name": names.name}
+
+
+def _is_shared(hub: Hub) -> bool:
+    """Whether all languages have one configuration."""
+    return "{" not in hub.config
 
 
 def _config(hub: Hub, language: str) -> str:

@@ -25,6 +25,9 @@ def read_bitext(task: Task, paths: list[Path], language: str) -> Iterator[Bitext
     without a pair of either corpus, each by its share. `matches` is None for all where there is no gold file.
     """
     sides = [_sentences(path) for path in paths[:2]]
+    if same := next((name for name in sides[0] if name in sides[1]), None):
+        expected = "ids of its own in each corpus, such as de-000000001 and en-000000001"
+        raise InputError(f"{paths[0]} and {paths[1]} both have the id {same!r}", expected, "rename them")
     pairs = _pairs(paths[2], paths, sides) if len(paths) > 2 else None
     matches: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
     for one, other in pairs or ():

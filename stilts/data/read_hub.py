@@ -32,21 +32,30 @@ def read_hub(task: Task, paths: Sequence[Path], language: str) -> Iterator[Examp
     hub, before = HUB[task.name], 0
     for path in paths:
         table = _Table(hub, path, language, before)
-        yield from _READERS.get(task.reader, _choices)(task, table)
+        try:
+            yield from _READERS.get(task.reader, _choices)(task, table)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:  # a column holds other than it should
+            found = f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+            raise malformed(path, table.row, found, f"values as in {hub.repository}", "mend the file") from None
         before = table.last
 
 
 class _Table:
-    """One file of a split. `last`: rows of the split up to the one that was read last, which number examples."""
+    """One file of a split.
+
+    Attributes:
+        last: rows of the split up to the one that was read last, which number examples.
+        row: that row in its file.
+    """
 
     def __init__(self, hub: Hub, path: Path, language: str, before: int) -> None:
-        self.hub, self.path, self.language, self.last = hub, path, language, before
+        self.hub, self.path, self.language, self.last, self.row = hub, path, language, before, 0
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """(row in the file, fields): the declared columns under our names."""
         start = self.hub.only.format(**language_values(self.language))
         for row, value in table_rows(self.path):
-            self.last += 1
+            self.last, self.row = self.last + 1, row
             missing = [column for column in self.hub.columns.values() if column not in value]
             if missing:
                 expected = f"the columns of {self.hub.repository}"
@@ -112,8 +121,9 @@ def _tagged(task: Task, table: _Table) -> Iterator[Example]:
 
 
 def _translations(task: Task, table: _Table) -> Iterator[Example]:
+    """Without line ends: the loader that the hub's copy was made with kept them (datasets/xtreme/xtreme.py)."""
     for _, value in table.rows():
-        yield retrieval_pair(table.last, value["text"], value["english"])
+        yield retrieval_pair(table.last, value["text"].rstrip("\r\n"), value["english"].rstrip("\r\n"))
 
 
 def _names(task: Task, table: _Table, field: str) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def _locate(task: Task, split: str, language: str, data: DataSettings) -> tuple[
             return mirrored, True
         if override is not None or not data.mirror:
             raise
-        found = f"{error.found}, and none in {repositories(task, split, data)}"
+        found = f"{error.found}, and none in {repositories(task, split, language, data)}"
         raise InputError(found, error.expected, f"{error.change} or data.mirror") from None
 
 

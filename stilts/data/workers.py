@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,8 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 BYTES_A_WORKER = 4_000_000
 """Raw data that make one more process worth its start (some seconds) where the study does not say how many."""
+LONGEST_FOLDER = 70
+"""Bytes of the temporary folder's path: the server's socket lies below it, and a socket's path has 107 at most."""
 _PRELOADED = ["pyarrow", "transformers.models.auto.tokenization_auto", *(f"stilts.formats.{f}" for f in VERSIONS)]
 
 
@@ -71,21 +74,29 @@ def carry_out(pool: Executor, count: int, calls: Iterable[tuple[T, Call]]) -> It
     while waiting or active:
         while waiting and len(active) < room:
             key, (function, arguments) = waiting.popleft()
-            active[pool.submit(function, *arguments)] = key
+            with _told_if_one_dies():  # it may have died while the receiver worked
+                active[pool.submit(function, *arguments)] = key
         for future in wait(active, return_when=FIRST_COMPLETED).done:
             key = active.pop(future)
-            try:
+            with _told_if_one_dies():
                 result = future.result()
-            except BrokenProcessPool:
-                raise StiltsError(
-                    "a worker process of prepare was ended from outside, as the system does where memory runs out: "
-                    "run the command again, with fewer data.processes"
-                ) from None
             yield key, result, waiting
 
 
+@contextmanager
+def _told_if_one_dies() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise StiltsError(
+            "a worker process of prepare was ended from outside, as the system does where memory runs out: "
+            "run the command again, with fewer data.processes"
+        ) from None
+
+
 def _context() -> BaseContext:
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    can = "forkserver" in multiprocessing.get_all_start_methods()
+    method = "forkserver" if can and len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER else "spawn"
     context = multiprocessing.get_context(method)
     context.set_forkserver_preload(_PRELOADED)
     return context

@@ -11,6 +11,7 @@ from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.study.text import check_mlm
 from stilts.tasks import check_language, get_task, target_tasks
+from stilts.tasks.hub import HUB
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 SPLITS = ("train", "dev", "test", "candidates")
@@ -162,6 +163,12 @@ def _check_data(study: Study) -> None:
         for split in limits:
             if split not in SPLITS:
                 raise unknown(f"split {split!r} in data.limit.{name}", split, SPLITS, "rename it")
+    for name in study.data.revisions:
+        if get_task(name).name not in HUB:
+            found, change = f"data.revisions has {name!r}, which is no repository of the hub", "remove it"
+            if get_task(name).parts:
+                change = f"name its parts {', '.join(get_task(name).parts)}"
+            raise InputError(found, f"one of {', '.join(HUB)}", change)
 
 
 def _check_name(name: str, where: str) -> None:

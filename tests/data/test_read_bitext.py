@@ -58,6 +58,7 @@ def test_without_gold_pairs_nothing_is_scored(tmp_path: Path) -> None:
     [
         ("de", "de-1 no tab\n", "row 1: 'de-1 no tab' has no id and sentence"),
         ("de", "de-1\ta\nde-1\tb\n", "row 2: the id 'de-1' comes twice"),
+        ("de", "en-1\ta\n", "both have the id 'en-1'"),
         ("gold", "de-1\ten-99\n", "row 1: the id 'en-99' is not in .*de-en.dev.en"),
         ("gold", "de-1 en-1\n", "row 1: 'de-1 en-1' is no pair of ids"),
     ],

@@ -14,6 +14,7 @@ import pytest
 from hub_layout import NLI, as_hub_cache, commonsense, pair, squad, without, write_repository
 
 from stilts.config import DataSettings, ModelSettings, Study
+from stilts.data.hub import mirror_files
 from stilts.data.prepare import prepare
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -56,8 +57,8 @@ CASES = {
                           "tau/commonsense_qa", "default", "validation", commonsense, {}),
     "squad_v2": Case("train", "en", "squad/dev-v2.0.json", "squad/train-v2.0.json",
                      "rajpurkar/squad_v2", "squad_v2", "train", squad, {}, (), 384),
-    "udpos": Case("dev", "de", "ud/UD_German-GSD/de_gsd-ud-dev.conllu", "ud/UD_German-GSD/de_gsd-ud-dev.conllu",
-                  "google/xtreme", "udpos.German", "validation", _udpos, {"pos_tags": UPOS}, ("id",)),
+    "udpos": Case("dev", "es", "ud/UD_Spanish-GSD/es_gsd-ud-dev.conllu", "ud/UD_Spanish-GSD/es_gsd-ud-dev.conllu",
+                  "google/xtreme", "udpos.Spanish", "validation", _udpos, {"pos_tags": UPOS}, ("id",)),
     "tatoeba": Case("test", "sw", "tatoeba/tatoeba.swh-eng.swh", "tatoeba/tatoeba.swh-eng.swh",
                     "google/xtreme", "tatoeba.swh", "validation",
                     lambda e: {"source_sentence": e.text, "target_sentence": e.english, "source_lang": "swh",
@@ -158,6 +159,46 @@ def test_without_a_card_the_usual_names_and_files_are_understood(tmp_path: Path,
     assert (without(examples, "id"), paths) == ([{"text_a": "a", "text_b": "b", "label": "entailment"}], [path])
 
 
+def test_one_languages_files_are_not_anothers(tmp_path: Path) -> None:
+    path = tmp_path / "facebook/xnli/data/validation-00000-of-00001.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text('premise,hypothesis,label\n"a","b",0\n')
+    with pytest.raises(InputError, match="and none in"):
+        find_files(get_task("xnli"), "dev", "de", DataSettings(root=str(tmp_path / "r"), mirror=str(tmp_path)))
+    (tmp_path / "facebook/xnli/data").rename(tmp_path / "facebook/xnli/de")
+    assert len(find_files(get_task("xnli"), "dev", "de", DataSettings(mirror=str(tmp_path)))) == 1
+
+
+def test_what_mixes_languages_is_not_read(tmp_path: Path) -> None:
+    row = {"tokens": ["a"], "pos_tags": [0]}
+    write_repository(tmp_path / "google/xtreme", "udpos.Greek", {"test": [row]}, {}, shards=1)
+    write_repository(tmp_path / "google/xtreme", "udpos.Dutch", {"test": [row]}, {}, shards=1)
+    mirror = DataSettings(mirror=str(tmp_path))
+    assert len(find_files(get_task("udpos"), "test", "nl", mirror)) == 1
+    with pytest.raises(InputError, match=r"none in .*google/xtreme that is read \(it mixes in sentences of other"):
+        find_files(get_task("udpos"), "test", "el", mirror)
+    with pytest.raises(InputError, match="udpos/test/el is not read from the hub's google/xtreme: it mixes"):
+        find_files(get_task("udpos"), "test", "el", DataSettings())
+
+
+@pytest.mark.parametrize(
+    ("files", "split", "found"),
+    [
+        ("data_files: one/*.csv", "train", True),
+        ("data_files: [one/*.csv]", "train", True),
+        ("data_files: [one/*.csv]", "dev", False),
+        ("data_files: {validation: one/*.csv}", "dev", True),
+        ("data_dir: one", "train", True),
+    ],
+)
+def test_other_ways_to_write_a_card(tmp_path: Path, files: str, split: str, found: bool) -> None:
+    path = tmp_path / "stanfordnlp/snli/one/train.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text('premise,hypothesis,label\n"a","b",0\n')
+    (tmp_path / "stanfordnlp/snli/README.md").write_text(f"---\nconfigs: [{{config_name: plain_text, {files}}}]\n---\n")
+    assert mirror_files(get_task("snli"), split, "en", DataSettings(mirror=str(tmp_path))) == ([path] if found else [])
+
+
 def test_rows_of_one_language_and_joined_splits(tmp_path: Path) -> None:
     row = {"title": "t", "context": "one two", "question": "what", "answers": {"text": ["two"], "answer_start": [4]}}
     rows = [{"id": f"{name}-{n}", **row} for n, name in enumerate(("english", "korean", "english", "telugu"))]
@@ -169,6 +210,13 @@ def test_rows_of_one_language_and_joined_splits(tmp_path: Path) -> None:
     assert ids("tydiqa", "en") == ["english-0", "english-2"]
     assert ids("tydiqa", "te") == ["telugu-3"]
     assert ids("anli", "en") == ["r1", "r2", "r3"]
+
+
+def test_sentences_lose_the_line_ends_that_the_hubs_loader_kept(tmp_path: Path) -> None:
+    row = {"source_sentence": "ein Satz \n", "target_sentence": "a sentence\r\n"}
+    write_repository(tmp_path / "google/xtreme", "tatoeba.deu", {"validation": [row]}, {}, shards=1)
+    (example,) = read_examples(get_task("tatoeba"), "test", "de", DataSettings(mirror=str(tmp_path)))[0]
+    assert vars(example) == {"id": "1", "text": "ein Satz ", "english": "a sentence"}
 
 
 def test_root_goes_before_mirror_and_files_before_both(tmp_path: Path) -> None:
@@ -204,6 +252,22 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         read_examples(get_task("xnli"), "dev", "de", data)
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "row", "words"),
+    [
+        ("xnli", "de", {"premise": None, "hypothesis": "b", "label": 0}, "row 1: "),
+        ("tydiqa", "secondary_task", {"id": "english-1", "title": "t", "context": "c", "question": "q", "answers": "c"},
+         "row 1: "),
+        ("panx", "de", {"tokens": ["a", "b"], "ner_tags": [0]}, "row 1: zip"),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_wrong_is_named(tmp_path: Path, name: str, config: str, row: Any, words: str) -> None:
+    write_repository(tmp_path / HUB[name].repository, config, {"validation": [row]}, {}, shards=1)
+    language = "en" if name == "tydiqa" else "de"
+    with pytest.raises(InputError, match=words):
+        read_examples(get_task(name), "dev", language, DataSettings(mirror=str(tmp_path)))
+
+
 def test_without_a_network_the_ways_out_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
@@ -215,3 +279,15 @@ def test_without_a_network_the_ways_out_are_named(tmp_path: Path, monkeypatch: p
     assert "data.mirror" in message
     assert "data.files.pawsx.dev.fr" in message
     assert "\n" not in message
+
+
+def test_whatever_the_hubs_client_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ProxyError(Exception):  # that of the HTTP library is no OSError
+        pass
+
+    def fail(*args: Any, **kwargs: Any) -> str:
+        raise ProxyError("407 Proxy Authentication Required")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(InputError, match=r"pawsx/dev/ja cannot be loaded from the hub's .*: 407 Proxy Authentication"):
+        find_files(get_task("pawsx"), "dev", "ja", DataSettings(revisions={"pawsx": "none"}))

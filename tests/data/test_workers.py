@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stilts.config import DataSettings, ModelSettings, Study
 from stilts.data import build
+from stilts.data import workers as workers_module
 from stilts.data.prepare import prepare
 from stilts.data.shown import prepared_facts, prepared_table
 from stilts.data.specs import SetSpec
@@ -64,6 +70,31 @@ def test_how_many_processes() -> None:
     assert worker_count(None, 1000) == 1
     assert worker_count(7, 0) == 7
     assert worker_count(None, 10**12) == len(os.sched_getaffinity(0))
+
+
+def test_a_long_temporary_folder_does_without_a_socket_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, method in (("/tmp", "forkserver"), (f"/{'x' * 90}", "spawn")):
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        assert workers_module._context().get_start_method() == method
+
+
+class _Broken(Executor):
+    """Does its first call; afterwards a worker has died."""
+
+    calls = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls += 1
+        if self.calls > 1:
+            raise BrokenProcessPool
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_a_worker_that_died_between_two_calls_is_said_so() -> None:
+    with pytest.raises(StiltsError, match=r"fewer data\.processes"):
+        list(carry_out(_Broken(), 1, [("a", (os.getpid, ())), ("b", (os.getpid, ()))]))
 
 
 @pytest.mark.slow

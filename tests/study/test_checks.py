@@ -43,6 +43,9 @@ WRONG = {
     "files of an unknown task": ({"data": {"files": {"xnly": {}}}}, "'xnli'"),
     "files of an unknown split": ({"data": {"files": {"xnli": {"valid": {}}}}}, "'valid'"),
     "files of an unknown language": ({"data": {"files": {"xnli": {"dev": {"xx": "a"}}}}}, "'xx'"),
+    "revision of an unknown task": ({"data": {"revisions": {"xnly": "a"}}}, "'xnli'"),
+    "revision of joined tasks": ({"data": {"revisions": {"anli_plus": "a"}}}, "its parts snli, mnli, anli"),
+    "revision of no repository": ({"data": {"revisions": {"bucc2018": "a"}}}, "no repository of the hub"),
     "limit of an unknown split": ({"data": {"limit": {"xnli": {"valid": 3}}}}, "'valid'"),
     "a chain of another format": (
         {"target": {"tasks": ["xnli"], "per_task": {"xnli": {"train": ["squad_v1"]}}}},
