@@ -25,6 +25,13 @@ def read_bitext(task: Task, paths: list[Path], language: str) -> Iterator[Bitext
     without a pair of either corpus, each by its share. `matches` is None for all where there is no gold file.
     """
     sides = [_sentences(path) for path in paths[:2]]
+    shared = next((name for name in sides[1] if name in sides[0]), None)
+    if shared is not None:
+        raise InputError(
+            f"the id {shared!r} is in {paths[0]} and in {paths[1]}",
+            "ids that name the corpus, such as de-000000001 and en-000000001",
+            "mend the ids",
+        )
     pairs = _pairs(paths[2], paths, sides) if len(paths) > 2 else None
     matches: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
     for one, other in pairs or ():

@@ -90,3 +90,11 @@ def test_a_limit_that_leaves_no_pair_is_refused(tmp_path: Path) -> None:
     check_pairs(spec, examples)
     with pytest.raises(InputError, match=r"no gold pair.*data\.limit\.bucc2018\.dev"):
         check_pairs(spec, examples[:2])
+
+
+def test_an_id_of_both_corpora_is_refused(tmp_path: Path) -> None:
+    data = write(tmp_path)
+    with open(tmp_path / "bucc2018/de-en.dev.de", "a", encoding="utf-8") as file:
+        file.write("en-3\tnoch ein Satz\n")
+    with pytest.raises(InputError, match="the id 'en-3' is in"):
+        read_examples(TASK, "dev", "de", data)
