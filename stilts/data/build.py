@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.overlap import drop
-from stilts.data.parts import check_usable, take_part, trainable
+from stilts.data.parts import check_pairs, check_usable, take_part, trainable
 from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -100,6 +100,7 @@ def begin(job: Job) -> Begun:
     examples = examples[: spec.limit]
     if not examples:
         raise InputError(f"{name_of(spec)} is empty without the overlap", "examples that remain", "use other data")
+    check_pairs(spec, examples)
     whole = get_format(task.format).whole and spec.purpose != "train"
     size = len(examples) if whole else SHARD
     starts = save_examples(job.folder / EXAMPLES, examples, size)

@@ -81,6 +81,22 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
         )
 
 
+def check_pairs(spec: SetSpec, examples: Sequence[Example]) -> None:
+    """Raise InputError for corpora without a gold pair, as a small limit leaves them: their F1 would say nothing."""
+    bitext = [example for example in examples if isinstance(example, BitextExample)]
+    if not bitext:
+        return
+    from stilts.formats.mining import gold_pairs
+
+    if not gold_pairs(bitext):
+        name = f"{spec.task}/{spec.split}/{spec.language}"
+        raise InputError(
+            f"the {len(bitext)} sentences of {name} hold no gold pair",
+            "both sentences of one pair at least",
+            f"raise data.limit.{spec.task}.{spec.split}" if spec.limit else "give a file with gold pairs",
+        )
+
+
 def has_label(example: Example) -> bool:
     """False where the file carries no label, tags or answers."""
     if isinstance(example, SpanExample):

@@ -7,7 +7,7 @@ One row a sentence (column `side`: 0 the language, 1 English). Search and margin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from stilts.formats.base import Graded, Prediction
 from stilts.formats.untrained import ENGLISH, LANGUAGE, UntrainedFormat
@@ -15,9 +15,6 @@ from stilts.metrics.accuracy import aligned
 from stilts.metrics.bitext import pair_f1
 from stilts.tasks.base import Task
 from stilts.tasks.examples import BitextExample
-
-if TYPE_CHECKING:
-    pass
 
 
 class MiningFormat(UntrainedFormat):

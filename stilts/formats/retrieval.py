@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from stilts.formats.untrained import ENGLISH, LANGUAGE, UntrainedFormat
 from stilts.metrics.accuracy import accuracy, aligned
 from stilts.tasks.base import Task
 from stilts.tasks.examples import RetrievalExample
-
-if TYPE_CHECKING:
-    pass
 
 
 class RetrievalFormat(UntrainedFormat):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stilts.config import Recipe, Study
+from stilts.config import Recipe, RetrievalSettings, Study
 from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
@@ -123,6 +123,12 @@ def _check_targets(study: Study) -> None:
     for name, settings in target.per_task.items():
         if name not in chosen:
             raise unknown(f"task {name!r} in target.per_task", name, chosen, "add it to target.tasks or remove it")
+        if settings.retrieval != RetrievalSettings() and not get_task(name).untrained:
+            raise InputError(
+                f"target.per_task.{name} has retrieval, and {name} is scored by a head",
+                "it for tatoeba or bucc2018",
+                f"remove target.per_task.{name}.retrieval",
+            )
         tuned_on = settings.retrieval.tuned_on
         for stage in [*(settings.train or []), *([tuned_on] if tuned_on else [])]:
             get_task(stage)

@@ -1,7 +1,7 @@
 """Marks of cells that are not what they seem: chosen on the set that is reported, or of data that the recipe saw too.
 
-- chosen_on: the checkpoint was chosen on this very set (the task's split in this language), so the number is a little
-  too good. Zero-shot languages of the same target are not marked: English chose.
+- chosen_on: the checkpoint, or the threshold of mining, was chosen on this very set (the task's split in this
+  language), so the number is a little too good. Zero-shot languages of the same target are not marked: English chose.
 - same_data: the target is fine-tuned on data that its recipe has trained on (MNLI or ANLI+ and xnli; SQuAD and xquad,
   mlqa, lareqa), so the intermediate phase is more of the same and not transfer.
 """
@@ -19,7 +19,7 @@ from stilts.tasks import TASKS
 CHOSEN_ON, SAME_DATA = "chosen_on", "same_data"
 SIGNS = {CHOSEN_ON: "†", SAME_DATA: "‡"}
 MEANINGS = {
-    CHOSEN_ON: "holds a cell that is reported on the set its checkpoint was chosen on",
+    CHOSEN_ON: "holds a cell that is reported on the set its checkpoint or threshold was chosen on",
     SAME_DATA: "the recipe trained on the target's own training data",
 }
 _BEST = "best:"

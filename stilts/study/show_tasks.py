@@ -37,11 +37,14 @@ def task_text(task: Task) -> str:
     lines = []
     for key, value in task_json(task).items():
         if key == "splits":
-            lines += ["splits:", *(f"  {split:6}{_role(role)}" for split, role in value.items())]
+            lines += ["splits:", *(f"  {split:11}{_role(role)}" for split, role in value.items())]
         elif key == "presets":
             lines += ["presets:", *(f"  {name:8}{_pairs(values)}" for name, values in value.items())]
         elif isinstance(value, dict) and value:
-            lines += [f"{key}:", *(f"  {name:6}{_pairs(v) if isinstance(v, dict) else v}" for name, v in value.items())]
+            lines += [
+                f"{key}:",
+                *(f"  {name:11}{_pairs(v) if isinstance(v, dict) else v}" for name, v in value.items()),
+            ]
         else:
             shown = " ".join(map(str, value)) if isinstance(value, list) else value
             if shown not in ("", None, {}, False):

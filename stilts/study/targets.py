@@ -223,14 +223,25 @@ def heldout_set(source: Task, max_length: int, limit: int | None) -> SetSpec:
 
 def _selection_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:
     evaluation: Evaluation = study.evaluation
-    languages = (
-        ("en",) if evaluation.selection == "english_dev" else _with_dev(study, task, planned_languages(study, task))
-    )
+    languages = ("en",) if evaluation.selection == "english_dev" else _dev_languages(study, task)
     return tuple(
         SetSpec(task.name, "dev", language, "select", training.max_length or 0, task.version, "all",
                 smaller(training.validation_examples, read_limit(study, task, "dev")))
         for language in languages
     )  # fmt: skip
+
+
+def _dev_languages(study: Study, task: Task) -> tuple[str, ...]:
+    """The languages with a dev set among those a target is scored in.
+
+    Of a task that only trains the model of another target, those of its own that `target.languages` lists, or all.
+    """
+    benchmark, chosen = study.target.benchmark, study.target.languages
+    if task.name in (study.target.tasks or target_tasks(benchmark)):
+        return _with_dev(study, task, planned_languages(study, task))
+    own = languages_of(task, benchmark)
+    listed = [] if isinstance(chosen, dict) else [code for code in chosen if code in own]
+    return _with_dev(study, task, listed or own)
 
 
 def _evaluation_sets(study: Study, task: Task, training: Training) -> tuple[SetSpec, ...]:

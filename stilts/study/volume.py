@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stilts.config import Mlm, RunSettings, Sampling, SetRef, Training
@@ -170,10 +170,10 @@ class Volumes:
     def _scored(self, run: RunSettings, unknown: set[tuple[str, str, str]]) -> list[Rows]:
         """The rows of the evaluation sets, and of the selection sets over all validations."""
         read = {ref.folder: ref for ref in [*run.evaluation_sets, *run.support_sets]}
-        sets = [(ref, self._set(ref, run.training, False), 1) for ref in read.values()]
+        sets = [(ref, self._scored_set(ref, run.training, False), 1) for ref in read.values()]
         if run.training.select == "best" and run.selection_sets:
             validations = math.ceil((self.steps(run) or 0) / run.training.validate_every)
-            sets += [(ref, self._set(ref, run.training, True), validations) for ref in run.selection_sets]
+            sets += [(ref, self._scored_set(ref, run.training, True), validations) for ref in run.selection_sets]
         unknown.update((ref.task, ref.split, ref.language) for ref, rows, _ in sets if rows.count is None)
         return [Rows(rows.count * times, rows.mean) for _, rows, times in sets if rows.count is not None]
 
@@ -188,6 +188,13 @@ class Volumes:
                 count = old.count + new.count
                 found[ref.task] = Rows(count, ((old.tokens or 0) + (new.tokens or 0)) / count if count else new.mean)
         return found
+
+    def _scored_set(self, ref: SetRef, training: Training, selects: bool) -> Rows:
+        """A set that is scored: where training has two sequences a row, here each is a row of its own."""
+        rows = self._set(ref, training, selects)
+        if get_task(ref.task).format in _TWO_PASSES and training.max_length:
+            return replace(rows, mean=min(rows.mean, float(training.max_length)))
+        return rows
 
     def _set(self, ref: SetRef, training: Training, selects: bool) -> Rows:
         if ref.folder not in self._read:
@@ -205,8 +212,13 @@ class Volumes:
         given = any(ref.split in study.data.files.get(name, {}) for name in (ref.task, *task.parts))
         sizes = {} if given else task.sizes.get(ref.split, {})
         most = smaller(read_limit(study, task, ref.split), training.validation_examples if selects else None)
-        examples = smaller(sizes.get(ref.language, sizes.get("*")), most)
-        return Rows(None if examples is None else float(examples * _SIDES.get(task.format, 1)), float(mean))
+        declared, sides = sizes.get(ref.language, sizes.get("*")), _SIDES.get(task.format, 1)
+        if task.format == "mining":  # declared sizes are gold pairs, a limit is of sentences
+            rows = smaller(None if declared is None else declared * sides, most)
+        else:
+            examples = smaller(declared, most)
+            rows = None if examples is None else examples * sides
+        return Rows(None if rows is None else float(rows), float(mean))
 
     def _manifest(self, folder: str) -> Rows | None:
         path = self.plan.features / folder / "manifest.json"

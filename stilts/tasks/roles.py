@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stilts.tasks.base import Split, Task
 
 TRAINING, SELECTION, DEV, TEST = "training", "selection", "dev", "test"
+THRESHOLD, SEARCHED = "threshold", "searched"
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Role:
     """The part of one split.
 
     Attributes:
-        parts: "training", "selection" (a checkpoint may be chosen on it), "dev" and "test" (reported where a study
-            asks for that split).
+        parts: "training", "selection" (a checkpoint may be chosen on it), "threshold" (it tunes that of mining),
+            "searched" (the candidates), "dev" and "test" (reported where a study asks for that split).
         labels: "public", or in which files they are to be had.
     """
 
@@ -33,7 +34,7 @@ def chosen_on(task: Task) -> str:
     if task.format == "mlm":
         return "last checkpoint"
     if task.kind == "target" and not task.trains_on:
-        return "nothing is trained"
+        return "nothing is trained" + (f"; {task.support} tunes the threshold" if task.format == "mining" else "")
     if task.selection == "heldout":
         source = task.name if task.kind == "intermediate" else task.trains_on[-1]
         choice = f"held-out articles of {source}/train"
@@ -46,6 +47,7 @@ def chosen_on(task: Task) -> str:
 def _parts(task: Task, split: Split) -> tuple[str, ...]:
     trained = split == "train"
     holds_out = task.selection == "heldout" and (task.kind == "intermediate" or task.name in task.trains_on)
-    chooses = holds_out if trained else split == "dev" and task.selection == "dev" and task.format != "mlm"
+    chooses = holds_out if trained else split == "dev" and task.selection == "dev" and not task.untrained
+    helps = [THRESHOLD if task.format == "mining" else SEARCHED] if split == task.support else []
     reported = [] if trained or task.kind == "intermediate" else [p for p in (DEV, TEST) if task.reported[p] == split]
-    return (*((TRAINING,) if trained else ()), *((SELECTION,) if chooses else ()), *reported)
+    return (*((TRAINING,) if trained else ()), *((SELECTION,) if chooses else ()), *helps, *reported)

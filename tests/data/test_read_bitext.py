@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stilts.config import DataSettings
-from stilts.data.parts import has_label
+from stilts.data.parts import check_pairs, has_label
 from stilts.data.sources import find_files, read_examples
+from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.tasks import get_task
 
@@ -82,3 +83,11 @@ def test_the_english_file_must_lie_beside_the_other(tmp_path: Path) -> None:
     (tmp_path / "bucc2018/de-en.dev.en").unlink()
     with pytest.raises(InputError, match=r"no file at .*de-en\.dev\.en"):
         find_files(TASK, "dev", "de", data)
+
+
+def test_a_limit_that_leaves_no_pair_is_refused(tmp_path: Path) -> None:
+    examples, _ = read_examples(TASK, "dev", "de", write(tmp_path))
+    spec = SetSpec("bucc2018", "dev", "de", "support", 64, 1, limit=2)
+    check_pairs(spec, examples)
+    with pytest.raises(InputError, match=r"no gold pair.*data\.limit\.bucc2018\.dev"):
+        check_pairs(spec, examples[:2])

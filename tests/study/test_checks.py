@@ -60,6 +60,10 @@ WRONG = {
         "no training data",
     ),
     "an empty chain": ({"target": {"tasks": ["mlqa"], "per_task": {"mlqa": {"train": []}}}}, "is empty"),
+    "retrieval of a task with a head": (
+        {"target": {"tasks": ["xnli"], "per_task": {"xnli": {"retrieval": {"tuned_on": "mnli"}}}}},
+        "remove target.per_task.xnli.retrieval",
+    ),
     "two chains for retrieval": (
         {
             "target": {

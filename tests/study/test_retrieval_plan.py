@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stilts.config import RunSettings
+from stilts.study.cost import cost_of
 from stilts.study.plan import Plan
 
 
@@ -53,6 +54,16 @@ def test_what_is_set_for_tatoeba_trains_its_model(make_plan) -> None:
     assert {spec.max_length for spec in plan.specs if spec.task == "tatoeba"} == {64}
 
 
+@pytest.mark.parametrize(("tuned_on", "expected"), [("mnli", ["en"]), ("pawsx", ["de"]), ("xnli", ["de", "ru"])])
+def test_the_languages_of_a_study_need_not_be_those_of_the_task_that_trains(
+    make_plan, tuned_on: str, expected: list[str]
+) -> None:
+    chosen = target("tatoeba", languages=("de", "ru"), tatoeba={"train": [tuned_on]})
+    plan = make_plan(target=chosen, evaluation={"selection": "all_language_dev"}, training={"select": "best"})
+    for run in scoring(plan, "tatoeba"):
+        assert [ref.language for ref in run.selection_sets] == expected
+
+
 def test_mewslix_is_trained_and_searches_one_set_for_all_languages(make_plan) -> None:
     chosen = {**target("mewslix", languages=("de", "ta")), "benchmark": "xtreme_r"}
     files = {"mewslix": {"candidates": {"mul": "few.jsonl"}}}
@@ -70,3 +81,19 @@ def test_mewslix_is_trained_and_searches_one_set_for_all_languages(make_plan) ->
     (run,) = [run for run in best.runs if run.recipe == "none" and run.evaluates]
     assert [(ref.task, ref.split, ref.language) for ref in run.selection_sets] == [("mewslix", "train", "en")]
     assert {spec.part for spec in best.specs if (spec.task, spec.split) == ("mewslix", "train")} == {"rest", "heldout"}
+
+
+def test_a_limit_of_bucc_counts_sentences(make_plan) -> None:
+    def scored(**data: Any) -> float:
+        return cost_of(make_plan(intermediate=[], target=target("bucc2018"), data=data)).phases["evaluation"].scoring
+
+    assert scored() == 1038 * 75 * 40  # declared are gold pairs
+    assert scored(limit={"bucc2018": {"dev": 1000}}) == 1000 * 40
+
+
+def test_a_scored_row_of_entity_linking_is_one_sequence(make_plan) -> None:
+    chosen = {**target("mewslix", languages=("ta",)), "benchmark": "xtreme_r"}
+    data = {"limit": {"mewslix": {"candidates": 500}}}
+    phase = cost_of(make_plan(intermediate=[], target=chosen, data=data)).phases["target"]
+    assert phase.scoring == (312 + 500) * 64
+    assert phase.training == 4 * 32 * 100

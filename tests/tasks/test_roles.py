@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stilts.study.show_tasks import task_text
 from stilts.tasks import TASKS, get_task
 from stilts.tasks.roles import chosen_on, roles
 
@@ -23,6 +24,7 @@ PUBLIC = "public"
         ("lareqa", ["training", "selection"], None, ["dev", "test"]),
         ("tydiqa", ["training", "selection"], ["dev", "test"], None),
         ("tatoeba", None, None, ["dev", "test"]),
+        ("bucc2018", None, ["threshold", "dev"], ["test"]),
         ("squad_v1", ["training", "selection"], [], None),
         ("ccg", ["training"], ["selection"], []),
         ("mlm", ["training"], None, None),
@@ -32,6 +34,11 @@ def test_parts_of_the_splits(name: str, train: list | None, dev: list | None, te
     found = {split: list(role.parts) for split, role in roles(get_task(name)).items()}
     expected = {"train": train, "dev": dev, "test": test}
     assert found == {split: parts for split, parts in expected.items() if parts is not None}
+
+
+def test_the_candidates_of_entity_linking_are_searched() -> None:
+    assert roles(get_task("mewslix"))["candidates"].parts == ("searched",)
+    assert "\n  candidates searched; labels: public\n" in task_text(get_task("mewslix"))
 
 
 def test_labels_at_hand() -> None:
@@ -55,6 +62,7 @@ def test_labels_at_hand() -> None:
         ("squad_v2", "last checkpoint, or held-out articles of squad_v2/train"),
         ("ccg", "English dev, or last checkpoint"),
         ("tatoeba", "nothing is trained"),
+        ("bucc2018", "nothing is trained; dev tunes the threshold"),
         ("mlm", "last checkpoint"),
     ],
 )
