@@ -41,7 +41,7 @@ SLICES = [
 
 def test_it_is_registered() -> None:
     assert isinstance(get_format("choice"), ChoiceFormat)
-    with pytest.raises(InputError, match="unknown format 'choise'; expected pair, choice, span"):
+    with pytest.raises(InputError, match="unknown format 'choise'; expected one of pair, choice, span"):
         get_format("choise")
 
 
