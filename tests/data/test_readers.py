@@ -270,3 +270,15 @@ def test_xtremes_sorted_copy_of_tatoeba_is_refused(tmp_path: Path) -> None:
     data = DataSettings(files={"tatoeba": {"test": {"sw": str(tmp_path / "sw-en.sw")}}})
     with pytest.raises(InputError, match="the rows are sorted"):
         read_examples(get_task("tatoeba"), "test", "sw", data)
+
+
+# --- JSON
+
+
+def test_half_of_a_surrogate_pair_is_no_text(read: Read) -> None:
+    row = '{"premise": "a \\ud83d%s", "hypothesis": "b", "label": "neutral"}\n'
+    assert read("snli", row % "\\ude00", "a.jsonl")[0].text_a == "a \U0001f600"
+    with pytest.raises(InputError, match=r"row 1: \\ud83d is half of a surrogate pair"):
+        read("snli", row % "", "a.jsonl")
+    with pytest.raises(InputError, match=r"a\.json: \\ud83d is half of a surrogate pair"):
+        read("squad_v1", squad(question="which \ud83d"), "a.json")
