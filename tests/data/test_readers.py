@@ -209,6 +209,14 @@ def test_conllu_skips_ranges_empty_nodes_and_withheld_text(read: Read) -> None:
     assert read("udpos", CONLLU.replace("\n", "\r\n"), "x.txt") == read("udpos", CONLLU, "x.conllu")
 
 
+def test_conllu_skips_what_xtreme_takes_for_withheld(read: Read) -> None:
+    line = "{}\t{}\t_\tNOUN\t_\t_\t0\troot\t_\t_\n"
+    texts = [["_"], ["_", "."], ["a", "_", "b"], ["a"]]
+    content = "\n".join("".join(line.format(n, w) for n, w in enumerate(words, 1)) for words in texts)
+    assert [list(e.words) for e in read("udpos", content, "x.conllu")] == texts[2:]
+    assert [e.words for e in read("panx", "_\tO\n")] == [("_",)]  # other files have nothing to withhold
+
+
 def test_word_and_tag_lines(read: Read) -> None:
     content = 'The\tDET\n"\tPUNCT\n\u00a0\tX\n\n\n#\tSYM\n'
     assert read("udpos", content) == [
