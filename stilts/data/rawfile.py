@@ -68,7 +68,8 @@ def load_json(path: Path) -> Any:
     """The value in a JSON file. Raises InputError for other than UTF-8 or broken JSON, with line and column."""
     raw = path.read_bytes()
     try:
-        return json.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        value = json.loads(text)
     except UnicodeDecodeError as error:
         raise not_utf8(path, raw.count(b"\n", 0, error.start) + 1, error) from None
     except json.JSONDecodeError as error:
@@ -79,6 +80,9 @@ def load_json(path: Path) -> Any:
             "a whole JSON file",
             "mend the file",
         ) from None
+    if half := _half_a_character(text, value):
+        raise InputError(f"{path}: {half}", "Unicode text", "mend the file")
+    return value
 
 
 def load_json_row(path: Path, row: int, text: str) -> dict[str, Any]:
@@ -91,7 +95,19 @@ def load_json_row(path: Path, row: int, text: str) -> dict[str, Any]:
         ) from None
     if not isinstance(value, dict):
         raise malformed(path, row, "the row is no JSON object", "one JSON object a row", "mend the row")
+    if half := _half_a_character(text, value):
+        raise malformed(path, row, half, "Unicode text", "mend the row")
     return value
+
+
+def _half_a_character(text: str, value: Any) -> str:
+    """What is wrong with JSON that escapes one half of a surrogate pair alone (\\ud83d), which is no text; else ""."""
+    if "\\ud" in text or "\\uD" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            return f"\\u{ord(error.object[error.start]):04x} is half of a surrogate pair"
+    return ""
 
 
 def malformed(path: Path, row: int, found: str, expected: str, change: str) -> InputError:

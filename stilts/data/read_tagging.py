@@ -27,7 +27,16 @@ def read_tagged(task: Task, paths: list[Path], language: str) -> Iterator[Taggin
     Sentences whose words are all "_" are left out: some treebanks withhold the text for its licence.
     """
     for path in paths:
-        yield from tagged(task, path, _conllu(path) if _is_conllu(path) else _tsv(path, f"{language}:"))
+        if _is_conllu(path):
+            yield from tagged(task, path, (one for one in _conllu(path) if not _withheld(one[1])))
+        else:
+            yield from tagged(task, path, _tsv(path, f"{language}:"))
+
+
+def _withheld(words: list[Word]) -> bool:
+    """Whether all words but one at most are "_", as XTREME decides it (udpos_preprocess of its utils_preprocess.py)."""
+    hidden = sum(word == "_" for _, word, _ in words)
+    return hidden > 0 and hidden >= len(words) - 1
 
 
 def tagged(task: Task, path: Path, sentences: Iterable[Sentence]) -> Iterator[TaggingExample]:

@@ -105,7 +105,7 @@ COPA = Task(
     reader="copa",
     # XCOPA's own format; by XTREME-R's names, or SuperGLUE's. The labels of the English test set are not public there.
     files={
-        split: f"copa/{name}-en.jsonl|xcopa/{name}-en.jsonl|copa/COPA/{name}.jsonl"
+        split: f"copa/{name}-en.jsonl|xcopa/{name}-en.jsonl|xcopa/{name}.en.jsonl|copa/COPA/{name}.jsonl"
         for split, name in (("train", "train"), ("dev", "val"))
     },
     select="best",

@@ -19,8 +19,9 @@ XCOPA = Task(
     # The names of XCOPA's repository, then XTREME-R's. XCOPA has no English; its validation set is a translation of
     # COPA's, which stands for it where English dev chooses a checkpoint, and in the leak check.
     files={
-        "dev": "xcopa/data/{language}/val.{language}.jsonl|xcopa/val-{language}.jsonl|copa/val-{language}.jsonl",
-        "test": "xcopa/data/{language}/test.{language}.jsonl|xcopa/test-{language}.jsonl|copa/test-{language}.jsonl",
+        split: f"xcopa/data/{{language}}/{name}.{{language}}.jsonl|xcopa/{name}.{{language}}.jsonl"
+        f"|xcopa/{name}-{{language}}.jsonl|copa/{name}-{{language}}.jsonl"
+        for split, name in (("dev", "val"), ("test", "test"))
     },
     parallel=True,
     sizes={"dev": {"*": 100}, "test": {"*": 500}},

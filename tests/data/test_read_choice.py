@@ -173,8 +173,18 @@ def test_xcopa_in_every_language(split: str, count: int, zeros: int, real_data: 
     )
 
 
-def test_english_copa_stands_for_xcopa_in_english(tmp_path: Path) -> None:
-    (tmp_path / "copa").mkdir()
-    (tmp_path / "copa" / "val-en.jsonl").write_text(json.dumps(COPA))
+def test_what_xtremes_script_downloads_is_found(tmp_path: Path) -> None:
+    (tmp_path / "xcopa").mkdir()
+    for name in ("val.en", "train.en", "val.sw", "test.sw"):
+        (tmp_path / f"xcopa/{name}.jsonl").write_text(json.dumps(COPA))
+    found = [("copa", "train", "en"), ("copa", "dev", "en"), ("xcopa", "dev", "sw"), ("xcopa", "test", "sw")]
+    names = [find_files(get_task(t), split, code, DataSettings(root=str(tmp_path)))[0].name for t, split, code in found]
+    assert names == ["train.en.jsonl", "val.en.jsonl", "val.sw.jsonl", "test.sw.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["copa/val-en.jsonl", "xcopa/val.en.jsonl"])
+def test_english_copa_stands_for_xcopa_in_english(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text(json.dumps(COPA))
     data = DataSettings(root=str(tmp_path))
     assert find_files(get_task("xcopa"), "dev", "en", data) == find_files(get_task("copa"), "dev", "en", data)

@@ -209,6 +209,14 @@ def test_conllu_skips_ranges_empty_nodes_and_withheld_text(read: Read) -> None:
     assert read("udpos", CONLLU.replace("\n", "\r\n"), "x.txt") == read("udpos", CONLLU, "x.conllu")
 
 
+def test_conllu_skips_what_xtreme_takes_for_withheld(read: Read) -> None:
+    line = "{}\t{}\t_\tNOUN\t_\t_\t0\troot\t_\t_\n"
+    texts = [["_"], ["_", "."], ["a", "_", "b"], ["a"]]
+    content = "\n".join("".join(line.format(n, w) for n, w in enumerate(words, 1)) for words in texts)
+    assert [list(e.words) for e in read("udpos", content, "x.conllu")] == texts[2:]
+    assert [e.words for e in read("panx", "_\tO\n")] == [("_",)]  # other files have nothing to withhold
+
+
 def test_word_and_tag_lines(read: Read) -> None:
     content = 'The\tDET\n"\tPUNCT\n\u00a0\tX\n\n\n#\tSYM\n'
     assert read("udpos", content) == [
@@ -270,3 +278,15 @@ def test_xtremes_sorted_copy_of_tatoeba_is_refused(tmp_path: Path) -> None:
     data = DataSettings(files={"tatoeba": {"test": {"sw": str(tmp_path / "sw-en.sw")}}})
     with pytest.raises(InputError, match="the rows are sorted"):
         read_examples(get_task("tatoeba"), "test", "sw", data)
+
+
+# --- JSON
+
+
+def test_half_of_a_surrogate_pair_is_no_text(read: Read) -> None:
+    row = '{"premise": "a \\ud83d%s", "hypothesis": "b", "label": "neutral"}\n'
+    assert read("snli", row % "\\ude00", "a.jsonl")[0].text_a == "a \U0001f600"
+    with pytest.raises(InputError, match=r"row 1: \\ud83d is half of a surrogate pair"):
+        read("snli", row % "", "a.jsonl")
+    with pytest.raises(InputError, match=r"a\.json: \\ud83d is half of a surrogate pair"):
+        read("squad_v1", squad(question="which \ud83d"), "a.json")
