@@ -1,7 +1,7 @@
 """`stilts prepare` killed with SIGKILL at many moments, and two at once: the bytes are those of an undisturbed run.
 
-The study reads all declared tasks of the sample benchmark that it can train or score, and one long set of several
-shards. Workers are left to themselves by the kill, as they are when the system ends a process.
+The study is the paper's, `studies/phang2020.yaml`, on the sample benchmark's data, model and languages, with one long
+set of several shards. Workers are left to themselves by the kill, as they are when the system ends a process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from stilts.sample import generate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # eleven starts of the command
 
+STUDY = Path(__file__).parents[2] / "studies" / "phang2020.yaml"
 LINES = 40_000  # three shards
 
 
@@ -33,24 +34,15 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[s
     generate(folder / "data", seed=1, languages=2, pretrained=False)
     text = next((folder / "data/mlm_text").rglob("en.txt")).read_text(encoding="utf-8").splitlines()
     (folder / "long.txt").write_text("".join(f"{text[n % len(text)]} {n}\n" for n in range(LINES)), encoding="utf-8")
-    study = {
-        "name": "s",
-        "output_dir": str(folder / "outputs"),
-        "model": {"name": str(folder / "data/model_random")},
-        "data": {
-            "root": str(folder / "data"), "processes": 2, "files": {"mlm": {"train": {"en": str(folder / "long.txt")}}},
-        },
-        "intermediate": [
-            {"name": "none"},
-            {"name": "all", "tasks": ["anli_plus", "squad_v2", "hellaswag", "cosmosqa", "commonsenseqa", "socialiqa"],
-             "mlm": {"languages": ["en", "qaa"]}},
-        ],
-        "target": {
-            "tasks": ["xnli", "udpos", "mlqa", "xquad", "tydiqa", "tatoeba", "xcopa", "lareqa"],
-            "languages": ["en", "qaa", "qab"], "benchmark": "xtreme_r",
-        },
-        "training": {"max_length": 96},
-    }  # fmt: skip
+    study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    files = {"mlm": {"train": {"en": str(folder / "long.txt")}}}
+    study |= {"name": "s", "output_dir": str(folder / "outputs"), "model": {"name": str(folder / "data/model_random")},
+              "data": {"root": str(folder / "data"), "processes": 2, "files": files}}  # fmt: skip
+    study["target"]["languages"] = ["en", "qaa", "qab"]
+    study["training"]["max_length"] = 96
+    for recipe in study["intermediate"]:
+        if "mlm" in recipe:
+            recipe["mlm"]["languages"] = ["en", "qaa"]
     (folder / "s.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
 
     def make(features: Path) -> list[str]:
