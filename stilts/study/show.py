@@ -12,7 +12,7 @@ from stilts.study.cost import GIB, Cost, cost_json, cost_of
 from stilts.study.marks import same_data
 from stilts.study.plan import Plan, plan_row
 from stilts.study.show_settings import length, settings_json, settings_of_all, settings_table
-from stilts.study.text import mlm_lines, transductive_notes
+from stilts.study.text_notes import mlm_lines, transductive_notes
 from stilts.table import table
 from stilts.tasks import MLM, TASKS
 

@@ -10,7 +10,7 @@ from stilts.config import Recipe
 from stilts.study.marks import CHOSEN_ON, MEANINGS, SAME_DATA, SIGNS, Marks, find_marks
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
-from stilts.study.text import transductive_lines
+from stilts.study.text_notes import transductive_lines
 from stilts.table import mean, table
 from stilts.tasks import BENCHMARKS, get_task, target_tasks
 

@@ -16,7 +16,7 @@ from stilts.study.cost import cost_of
 from stilts.study.scores import Scores
 from stilts.study.show import plan_json, plan_text
 from stilts.study.tables import xtreme, xtreme_markdown
-from stilts.study.text import transductive_notes
+from stilts.study.text_notes import transductive_notes
 from stilts.study.write import write
 
 MIXED = {"name": "m", "tasks": ["squad_v1"], "mlm": {"share": 0.2, "languages": ["sw", "de"]}}
