@@ -91,6 +91,7 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
 @app.command()
 def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
     """Turn the raw data of a study into features on disk, once; a second call waits for a first one."""
+    from stilts.data.shown import HEADER, prepared_facts, prepared_table, show_table
     from stilts.study.local import prepare_data
     from stilts.study.show import table
     from stilts.study.write import study_lock, study_text, write
@@ -99,13 +100,11 @@ def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False
     planned.refuse_unfinished()
     with study_lock(planned.folder, wait=BRIEFLY):
         write(planned, study_text(study, overrides or ()))
-    sets = prepare_data(planned)
+    sets = prepared_facts(planned.features, prepare_data(planned))
     if as_json:
         _print_json({"study": planned.study.name, "features": str(planned.features), "sets": sets})
         return
     if sets:
-        from stilts.data.shown import HEADER, prepared_table, show_table
-
         rows = prepared_table(sets)
         if sys.stdout.isatty():
             show_table(HEADER, rows)

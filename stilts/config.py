@@ -224,6 +224,11 @@ class SetRef:
     language: str
     folder: str = setting("", "below the study's feature folder")
 
+    @property
+    def name(self) -> str:
+        """Task, split and language, as messages and a score row's `selection` name a set."""
+        return f"{self.task}/{self.split}/{self.language}"
+
 
 @dataclass(frozen=True)
 class RunSettings:

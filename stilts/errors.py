@@ -29,6 +29,12 @@ class InputError(StiltsError):
         return type(self), (self.found, self.expected, self.change)
 
 
+def first_line(error: BaseException) -> str:
+    """What somebody else's error says, in one line; its class where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 class MissingCells(StiltsError):
     """The study ended, but some cells have no score: exit code 3."""
 

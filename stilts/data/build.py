@@ -15,7 +15,7 @@ from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import EXAMPLES, Shard, load_examples, save_examples, write_shard
-from stilts.errors import InputError, StiltsError
+from stilts.errors import InputError, StiltsError, first_line
 from stilts.formats.base import Feature
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
@@ -99,18 +99,13 @@ def begin(job: Job) -> Begun:
     dropped = {"examples": len(every) - len(examples), "articles": articles}
     examples = examples[: spec.limit]
     if not examples:
-        raise InputError(f"{name_of(spec)} is empty without the overlap", "examples that remain", "use other data")
+        raise InputError(f"{spec.name} is empty without the overlap", "examples that remain", "use other data")
     check_pairs(spec, examples)
     whole = get_format(task.format).whole and spec.purpose != "train"
-    size = len(examples) if whole else SHARD
+    size, batch = (len(examples), len(examples)) if whole else (SHARD, BATCH)
     starts = save_examples(job.folder / EXAMPLES, examples, size)
     if len(starts) == 1:
-        return Begun(
-            size_of(found),
-            len(examples),
-            dropped,
-            shards={0: _write(job, 0, examples, len(examples) if whole else BATCH)},
-        )
+        return Begun(size_of(found), len(examples), dropped, shards={0: _write(job, 0, examples, batch)})
     firsts = range(0, len(examples), size)
     pieces = tuple(
         Piece(number, first, start, min(size, len(examples) - first))
@@ -152,7 +147,7 @@ def _batches(job: Job, examples: Sequence[Any], batch: int, first: int) -> Itera
             found = True
             yield rows
     if not found:
-        raise StiltsError(f"{name_of(spec)} has {len(examples)} examples but no feature row")
+        raise StiltsError(f"{spec.name} has {len(examples)} examples but no feature row")
 
 
 def load_tokenizer(model: ModelSettings, version: str, max_length: int) -> PreTrainedTokenizerBase:
@@ -174,14 +169,8 @@ def _tokenizer(name: str, revision: str | None, version: str) -> PreTrainedToken
     try:
         return AutoTokenizer.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"no tokenizer for model.name {name!r} ({first})",
+            f"no tokenizer for model.name {name!r} ({first_line(error)})",
             "a hub id or a folder with a tokenizer",
             "mend model.name or model.revision",
         ) from None
-
-
-def name_of(spec: SetSpec) -> str:
-    """Task, split and language, as messages name a set."""
-    return f"{spec.task}/{spec.split}/{spec.language}"

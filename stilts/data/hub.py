@@ -15,7 +15,7 @@ from typing import Any
 
 from stilts.config import DataSettings
 from stilts.data.tables import SUFFIXES
-from stilts.errors import InputError
+from stilts.errors import InputError, first_line
 from stilts.tasks.base import Task
 from stilts.tasks.hub import HUB, Hub
 from stilts.tasks.languages import get_language
@@ -58,9 +58,8 @@ def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list
     except InputError:
         raise
     except Exception as error:  # the errors of the hub's client and of its HTTP library have no class in common
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = f"{hub.repository}{'' if revision is None else f' at {revision[:12]}'}"
-        found = f"{task.name}/{split}/{language} cannot be loaded from the hub's {where}: {reason:.200}"
+        found = f"{task.name}/{split}/{language} cannot be loaded from the hub's {where}: {first_line(error):.200}"
         raise _no_way(task, split, language, found) from None
 
 

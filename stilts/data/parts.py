@@ -62,8 +62,7 @@ def article_of(example: Example) -> str:
 
 def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: Sequence[Path]) -> None:
     """Raise InputError for a set without examples or with missing labels."""
-    name = f"{task.name}/{spec.split}/{spec.language}"
-    files = ", ".join(map(str, paths))
+    name, files = spec.name, ", ".join(map(str, paths))
     if not examples:
         part = "" if spec.part == "all" else f" (part {spec.part!r})"
         raise InputError(
@@ -89,9 +88,8 @@ def check_pairs(spec: SetSpec, examples: Sequence[Example]) -> None:
     from stilts.formats.mining import gold_pairs
 
     if not gold_pairs(bitext):
-        name = f"{spec.task}/{spec.split}/{spec.language}"
         raise InputError(
-            f"the {len(bitext)} sentences of {name} hold no gold pair",
+            f"the {len(bitext)} sentences of {spec.name} hold no gold pair",
             "both sentences of one pair at least",
             f"raise data.limit.{spec.task}.{spec.split}" if spec.limit else "give a file with gold pairs",
         )

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from stilts.config import SetRef, Study
-from stilts.data.build import Begun, Job, begin, name_of, usable_examples, write_piece
+from stilts.data.build import Begun, Job, begin, usable_examples, write_piece
 from stilts.data.leaks import LeakCheck
 from stilts.data.provenance import Fingerprints, digest
 from stilts.data.shown import Shown
@@ -85,11 +85,12 @@ class _Preparation:
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
     _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _read: dict[Path, int] = field(default_factory=dict)  # a set's folder -> size of the whole split
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         refs = self.make(progress, wanted)
-        found = [(spec, PreparedSet(self.folder / ref.folder).manifest) for spec, ref in zip(wanted, refs, strict=True)]
-        note = size_note([(spec, manifest["read"]) for spec, manifest in found], self.study.data)
+        found = [(spec, self._read[self.folder / ref.folder]) for spec, ref in zip(wanted, refs, strict=True)]
+        note = size_note(found, self.study.data)
         if note:
             log.warning("%s", note)
         return refs
@@ -105,7 +106,7 @@ class _Preparation:
         scored = digest([[refs[s].folder, sources[s]] for s in self.specs if s.purpose == "evaluate"])
         facts = {spec: self.facts(spec, sources[spec], scored) for spec in self.specs}
         state = digest([[refs[s].folder, s.purpose, facts[s]] for s in self.specs])
-        todo = [spec for spec in self.specs if not _is_current(self.folder / refs[spec].folder, facts[spec])]
+        todo = [spec for spec in self.specs if not self.is_current(self.folder / refs[spec].folder, facts[spec])]
         stamp = self.folder / CHECKED
         if not todo and stamp.is_file() and stamp.read_text() == state:
             return [refs[spec] for spec in wanted]
@@ -113,10 +114,21 @@ class _Preparation:
         count = worker_count(self.study.data.processes, sum(_size(sources[spec]) for spec in todo))
         warm_up(count)
         hits = self.hits(reported, sources)
-        shown = Shown([(name_of(s), f"{s.purpose}, {s.part}") for s in todo], progress)
+        shown = Shown([(s.name, f"{s.purpose}, {s.part}") for s in todo], progress)
         self.build(todo, {spec: self.folder / refs[spec].folder for spec in todo}, facts, hits, shown, count)
         write_text(stamp, state)
         return [refs[spec] for spec in wanted]
+
+    def is_current(self, folder: Path, facts: dict[str, Any]) -> bool:
+        """Whether a set is there and made of these facts; its size is noted then."""
+        try:
+            manifest = PreparedSet(folder).manifest
+        except (StiltsError, OSError, ValueError):
+            return False
+        if manifest.get("facts") != facts:
+            return False
+        self._read[folder] = manifest["read"]
+        return True
 
     def sources(self, spec: SetSpec) -> list[dict[str, Any]]:
         try:
@@ -126,7 +138,7 @@ class _Preparation:
         except InputError as error:
             if spec.split != "train":
                 raise
-            needed = f"{_who_trains_on(self.study, spec.task)} is trained on {name_of(spec)}, but {error.found}"
+            needed = f"{_who_trains_on(self.study, spec.task)} is trained on {spec.name}, but {error.found}"
             raise InputError(needed, error.expected, error.change) from None
 
     def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
@@ -193,13 +205,13 @@ class _Preparation:
                     shards[spec][number] = result
                 if len(shards[spec]) == max(1, len(begun[spec].pieces)):
                     self.finish(jobs.pop(spec), folders[spec], facts[spec], begun[spec], shards.pop(spec))
-                    shown.done(name_of(spec), f"{spec.purpose}, {spec.part}", begun[spec].examples)
+                    shown.done(spec.name, f"{spec.purpose}, {spec.part}", begun[spec].examples)
 
     def finish(self, job: Job, folder: Path, facts: dict[str, Any], begun: Begun, shards: dict[int, Shard]) -> None:
         """Put a set that is whole in its place."""
         manifest: dict[str, Any] = {"facts": facts, "dropped": begun.dropped, "read": begun.read}
         if job.hit:
-            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", name_of(job.spec),
+            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", job.spec.name,
                         begun.dropped["articles"], begun.dropped["examples"])  # fmt: skip
         if job.spec in self._seen:
             manifest["transductive"] = list(self._seen[job.spec].notes)
@@ -207,6 +219,7 @@ class _Preparation:
             manifest["labels"] = job.labels
         in_order = [shards[number] for number in sorted(shards)]
         commit(job.folder, folder, get_task(job.spec.task).format, begun.examples, in_order, manifest)
+        self._read[folder] = begun.read
 
     def labels(self, name: str) -> tuple[str, ...]:
         """The labels of a task that learns them: every tag of the whole training split, sorted."""
@@ -223,13 +236,6 @@ class _Preparation:
 def _size(sources: Sequence[dict[str, Any]]) -> int:
     """Bytes of raw data."""
     return sum(source["size"] for source in sources)
-
-
-def _is_current(folder: Path, facts: dict[str, Any]) -> bool:
-    try:
-        return bool(PreparedSet(folder).manifest.get("facts") == facts)
-    except (StiltsError, OSError, ValueError):
-        return False
 
 
 def _who_trains_on(study: Study, task: str) -> str:

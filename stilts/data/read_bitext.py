@@ -6,10 +6,10 @@ out (scripts/download_data.sh and run_bucc2018.sh of google-research/xtreme at 8
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from pathlib import Path
 
+from stilts.data.dealing import dealt
 from stilts.data.rawfile import filled_lines, malformed
 from stilts.errors import InputError
 from stilts.tasks.base import Task
@@ -35,7 +35,7 @@ def read_bitext(task: Task, paths: list[Path], language: str) -> Iterator[Bitext
         matches[1].setdefault(other, []).append(one)
     paired = [(side, name) for pair in pairs or () for side, name in enumerate(pair)]
     rest = [[(side, name) for name in sides[side] if name not in matches[side]] for side in (0, 1)]
-    for side, name in _dealt(list(dict.fromkeys(paired)), *rest):
+    for side, name in dealt(list(dict.fromkeys(paired)), *rest):
         found = None if pairs is None else tuple(matches[side].get(name, ()))
         yield BitextExample(name, sides[side][name], side, found)
 
@@ -80,10 +80,3 @@ def _pairs(path: Path, corpora: list[Path], sides: list[dict[str, str]]) -> list
                 raise malformed(path, row, f"the id {name!r} is not in {corpus}", "ids of the corpora", "mend the row")
         pairs.append((one, other))
     return list(dict.fromkeys(pairs))
-
-
-def _dealt(*lists: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """All items, those of each list in order and evenly spread."""
-    streams = [[((index + 0.5) / len(items), item) for index, item in enumerate(items)] for items in lists]
-    for _, item in heapq.merge(*streams, key=lambda placed: placed[0]):
-        yield item

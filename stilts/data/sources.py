@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import heapq
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from stilts.config import DataSettings
+from stilts.data.dealing import dealt
 from stilts.data.hub import hub_files, language_values, mirror_files, repositories
 from stilts.data.read_bitext import corpora
 from stilts.data.read_choice import LABELS
@@ -108,14 +108,11 @@ def _is_joined(task: Task, split: str, language: str, data: DataSettings) -> boo
 
 def _joined(task: Task, split: str, language: str, data: DataSettings) -> Iterator[Example]:
     """The examples of all parts, dealt out so that the first N are from each part by its share; ids name the part."""
-    streams = []
+    parts = []
     for part in task.parts:
         examples, _ = read_examples(get_task(part), split, language, data)
-        places = [(index + 0.5) / len(examples) for index in range(len(examples))]
-        named = [dataclasses.replace(example, id=f"{part}/{example.id}") for example in examples]
-        streams.append(zip(places, named, strict=True))
-    for _, example in heapq.merge(*streams, key=lambda pair: pair[0]):
-        yield example
+        parts.append([dataclasses.replace(example, id=f"{part}/{example.id}") for example in examples])
+    yield from dealt(*parts)
 
 
 def _unique(examples: Iterable[Example]) -> Iterator[Example]:

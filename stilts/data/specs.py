@@ -35,6 +35,11 @@ class SetSpec:
     limit: int | None = None
 
     @property
+    def name(self) -> str:
+        """Task, split and language, as messages name a set."""
+        return f"{self.task}/{self.split}/{self.language}"
+
+    @property
     def is_text(self) -> bool:
         """Whether the set is raw text for masked LM."""
         return self.task == MLM.name

@@ -58,7 +58,7 @@ def check_texts(
     if not texts:
         return {}
     places: dict[int, set[SetSpec]] = {}
-    for spec in {_name(spec): spec for spec in scored}.values():
+    for spec in {spec.name: spec for spec in scored}.values():
         for key in (key for example in read(spec) for key in _keys(example)):
             places.setdefault(key, set()).add(spec)
     found = {}
@@ -69,10 +69,10 @@ def check_texts(
             for place in {place for key in _keys(example) for place in places.get(key, ())}:
                 shared.setdefault(place, set()).add(position)
         counts = [
-            f"{len(hit)} lines of {_name(spec)} are texts of {_name(place)}"
-            for place, hit in sorted(shared.items(), key=lambda item: _name(item[0]))
+            f"{len(hit)} lines of {spec.name} are texts of {place.name}"
+            for place, hit in sorted(shared.items(), key=lambda item: item[0].name)
         ]
-        notes = ([] if drops else counts) + named_like_evaluation(_name(spec), paths)
+        notes = ([] if drops else counts) + named_like_evaluation(spec.name, paths)
         for note in notes:
             log.warning("transductive: %s", note)
         found[spec] = Seen(tuple(notes), frozenset[int]().union(*shared.values()))
@@ -101,7 +101,3 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, tuple) and value and all(isinstance(part, str) for part in value):
         yield from (*value, " ".join(value))
-
-
-def _name(spec: SetSpec) -> str:
-    return f"{spec.task}/{spec.split}/{spec.language}"

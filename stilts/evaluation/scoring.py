@@ -209,5 +209,4 @@ def _chosen_on(selection: str, tuned: SetRef | None) -> str:
     """A cell's `selection`: the sets that chose its checkpoint, and the one that tuned its threshold."""
     if tuned is None:
         return selection
-    name = f"{tuned.task}/{tuned.split}/{tuned.language}"
-    return f"{selection}+{name}" if selection.startswith("best:") else f"best:{name}"
+    return f"{selection}+{tuned.name}" if selection.startswith("best:") else f"best:{tuned.name}"

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
-from stilts.errors import InputError
+from stilts.errors import InputError, first_line
 from stilts.formats.batch import Batch
 from stilts.model import attention
 from stilts.model.dropout import replace_dropout
@@ -46,9 +46,10 @@ def load_encoder(
             name, revision=revision, config=config, dtype=dtype, output_loading_info=True, **kwargs
         )
     except (OSError, ValueError) as error:
-        line = str(error).strip().splitlines()[0]
         raise InputError(
-            f"model.name {name!r} cannot be loaded ({line})", "a hub id or a Hugging Face folder", "change model.name"
+            f"model.name {name!r} cannot be loaded ({first_line(error)})",
+            "a hub id or a Hugging Face folder",
+            "change model.name",
         ) from None
     if loaded["missing_keys"] or loaded["mismatched_keys"]:
         wrong = sorted(str(key) for key in [*loaded["missing_keys"], *loaded["mismatched_keys"]])

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
-from stilts.config import RunSettings
+from stilts.config import RunSettings, SetRef
 from stilts.errors import InputError, Stopped
 from stilts.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.collect import Collected, collect
@@ -57,14 +57,13 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
         return collect(plan)
 
 
-def prepare_data(plan: Plan) -> list[dict[str, Any]]:
-    """Prepare the sets of the study, unless all runs are done. Returns what is prepared, a dict a set."""
+def prepare_data(plan: Plan) -> list[SetRef]:
+    """Prepare the sets of the study, unless all runs are done. Returns what is prepared."""
     from stilts.data.prepare import prepare
-    from stilts.data.shown import prepared_facts
 
     if all(recorded_status(plan.run_folder(run.run)).state == "done" for run in plan.runs):
         return []
-    return prepared_facts(plan.features, prepare(plan.study, list(plan.specs), plan.features))
+    return prepare(plan.study, list(plan.specs), plan.features)
 
 
 class Stop:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from stilts.data.rawfile import filled_lines, lines, malformed
 from stilts.errors import InputError
 from stilts.metrics.accuracy import accuracy
-from stilts.metrics.seqeval import entity_f1, f1_of_counts
+from stilts.metrics.bitext import pair_f1
+from stilts.metrics.seqeval import entity_f1
 from stilts.submission.base import Form, Row, Scored, nothing_in, prediction_of
 from stilts.tasks.languages import is_invented
 
@@ -173,7 +172,7 @@ class PairLines(Form):
         found = {pair for _, pair in self.read(given)}
         if not right:
             raise nothing_in(gold)
-        return Scored({"f1": f1_of_counts(np.array([len(right), len(found), len(right & found)]))}, len(right))
+        return Scored({"f1": pair_f1(len(right & found), len(found), len(right))}, len(right))
 
     def odd(self, predictions: Sequence[tuple[int, tuple[str, str]]], language: str, size: int | None) -> Iterator[str]:
         """Repeated pairs, and ids that are not of the language and of English."""

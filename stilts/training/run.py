@@ -321,7 +321,7 @@ class Run:
     def _score(self, model: MultiTaskModel, step: int) -> None:
         settings = self.settings
         scores = ScoreFile(self.folder, settings)
-        chosen = "+".join(f"{r.task}/{r.split}/{r.language}" for r in settings.selection_sets)
+        chosen = "+".join(ref.name for ref in settings.selection_sets)
         facts = {"step": step, "selection": f"best:{chosen}" if chosen and settings.trains_on else "last"}
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
