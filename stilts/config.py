@@ -245,6 +245,7 @@ class RunSettings:
     needs: list[str] = setting([], "runs that must be done before")
     model: ModelSettings = setting(ModelSettings, "the published encoder")
     init_run: str | None = setting(None, "run whose exported model this one starts from; null: the published weights")
+    init_hash: str | None = setting(None, "settings_hash of init_run")
     init_head: str = setting("fresh", "fresh or reused heads", choices=("fresh", "reuse"))
     features: str = setting("../../features", "feature folder, relative to the run's folder")
     train_sets: list[SetRef] = setting([], "training sets")
@@ -257,6 +258,7 @@ class RunSettings:
     training: Training = setting(Training, "optimization; every value set")
     retrieval: dict[str, RetrievalSettings] = setting({}, "TASK: how sentences become vectors")
     deepspeed: dict[str, Any] = setting({"config": "zero2"}, "DeepSpeed configuration and overrides")
+    allow_drift: list[str] = setting([], "settings (with those below them) that may differ from its checkpoints'")
 
     @property
     def seed(self) -> int:
