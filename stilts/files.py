@@ -25,6 +25,23 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
+def sync_files(folder: Path) -> None:
+    """Wait until every file directly in a folder, and the folder itself, is on the disk."""
+    for path in folder.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries (files made, renamed or removed in it) are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Write text files (path below the folder -> text) to a temporary folder that is then renamed.
 

@@ -119,10 +119,16 @@ class Scorer:
 
 
 class ScoreFile:
-    """`scores.jsonl` of a run: the cells that are done; replaced as a whole at each new cell, never half-written."""
+    """`scores.jsonl` of a run: the cells that are done; replaced as a whole at each new cell, never half-written.
 
-    def __init__(self, run_folder: Path, settings: RunSettings) -> None:
-        self.path, self.settings = run_folder / SCORES_FILE, settings
+    Args:
+        run_folder: the run's folder.
+        settings: the run's.
+        check: raises where this process must not write any more.
+    """
+
+    def __init__(self, run_folder: Path, settings: RunSettings, check: Callable[[], None] = lambda: None) -> None:
+        self.path, self.settings, self.check = run_folder / SCORES_FILE, settings, check
         self.rows: list[dict[str, Any]] = []
         if self.path.is_file():
             rows = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
@@ -133,7 +139,8 @@ class ScoreFile:
         return any((r["target"], r["split"], r["language"]) == (ref.task, ref.split, ref.language) for r in self.rows)
 
     def add(self, ref: SetRef, metrics: dict[str, float], facts: dict[str, Any]) -> None:
-        """Append one row a metric; `facts`: n, step, layer and selection."""
+        """Append one row a metric; `facts`: n, step, layer and selection. `check` may refuse."""
+        self.check()
         run = self.settings
         for metric, value in metrics.items():
             self.rows.append(
