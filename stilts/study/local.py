@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -31,7 +31,9 @@ AGAIN = "run the same command again to go on"
 Command = Callable[[RunSettings, Path, list[int]], list[str]]
 
 
-def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout) -> Collected:
+def run_study(
+    plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout, allow_drift: Sequence[str] = ()
+) -> Collected:
     """`stilts run`: write the plan, prepare its data, execute what is not done yet, collect.
 
     Args:
@@ -39,6 +41,7 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
         text: the study file's text.
         trainer: the program that executes a run.yaml; default train.py of this checkout.
         out: where progress is written.
+        allow_drift: settings that runs may go on with though they were started with others.
 
     Raises:
         InputError: the study cannot be run, or is running already.
@@ -48,7 +51,8 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
     program = trainer or trainer_path()
     slots = device_slots(plan.study.launch)
     with study_lock(plan.folder):
-        write(plan, text)
+        for note in write(plan, text, allow_drift):
+            print(note, file=out, flush=True)
         with stop_signals() as stop:
             prepare_data(plan)
             stop.deferred = True  # from here on the loop ends the processes first
