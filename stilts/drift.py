@@ -12,6 +12,7 @@ from stilts.errors import InputError
 from stilts.settings import plain
 
 NAMED = 5  # differences that a refusal names; the others are counted
+BACK = "give the old values back"
 _LONGEST = 60  # characters of a value in a message
 _ITEMS = 3  # items of a list in a message
 _SHOWN = {"init": "init_run"}  # the key of run.yaml that a user knows
@@ -70,21 +71,22 @@ def allowed(difference: Difference, keys: Sequence[str]) -> bool:
     return any(difference.key == key or difference.key.startswith(f"{key}.") for key in keys)
 
 
-def refuse(found: Sequence[Difference], accepted: Sequence[str], what: str) -> None:
+def refuse(found: Sequence[Difference], accepted: Sequence[str], what: str, back: str = BACK) -> None:
     """Raise InputError if there are differences that no accepted key covers.
 
     Args:
         found: what differs.
         accepted: keys that were given with --allow-drift.
         what: names that which was made with the old settings, as `the checkpoint PATH`.
+        back: how the user returns to them.
     """
     others = [difference for difference in found if not allowed(difference, accepted)]
     if others:
         options = " ".join(f"--allow-drift {difference.key}" for difference in others[:NAMED])
         raise InputError(
             f"{what} was made with other settings: {listed(others)}",
-            "the settings it was made with",
-            f"give the old values back, use another study name, or accept the change with {options}",
+            "the settings of its start",
+            f"{back}, use another study name, or accept the change with {options}",
         )
 
 

@@ -121,7 +121,7 @@ def test_refuse_names_what_is_not_allowed():
         refuse(found, ["init_head"], "the checkpoint c/step-4")
     assert str(error.value) == (
         "the checkpoint c/step-4 was made with other settings: training.learning_rate 0.001 -> 0.002; expected the "
-        "settings it was made with; give the old values back, use another study name, or accept the change with "
+        "settings of its start; give the old values back, use another study name, or accept the change with "
         "--allow-drift training.learning_rate"
     )
 
