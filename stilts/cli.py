@@ -244,7 +244,10 @@ def _report(collected: Any) -> None:
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
         print(f"submission: {one.folder} ({len(one.files)} files{lacks})")
-    print(f"results: {collected.folder} ({collected.cells - len(collected.missing)} of {collected.cells} cells)")
+    for line in collected.unlabelled_lines():
+        print(line)
+    scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
+    print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
     if collected.missing:
         sys.stdout.flush()
         raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")

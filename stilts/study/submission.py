@@ -79,13 +79,15 @@ def _add(
     submission: Submission, plan: Plan, scores: Scores, run: RunSettings, ref: SetRef, cells: Sequence[Cell]
 ) -> None:
     """Add the file of one set, or why there is none."""
-    reason = next((scores.missing[cell] for cell in cells if cell in scores.missing), None)
+    reasons = (scores.missing[cell] for cell in cells if cell in scores.missing and cell not in scores.predicted)
+    reason = next(reasons, None)
     if reason is not None:
         submission.lack(ref.task, ref.language, reason)
         return
     path = plan.run_folder(run.run) / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl"
     try:
-        rows = _rows(path, int(scores.rows[cells[0]]["n"]))
+        first = cells[0]
+        rows = _rows(path, scores.predicted[first] if first in scores.predicted else int(scores.rows[first]["n"]))
         text = LAYOUTS[ref.task].text(rows)
     except InputError as error:
         submission.lack(ref.task, ref.language, f"{path}: {error.found}; expected {error.expected}")
@@ -100,10 +102,10 @@ def _add(
 
 def _rows(path: Path, n: int) -> list[Row]:
     if not path.is_file():
-        raise InputError("there is no such file", "the predictions that were scored", "run it again")
+        raise InputError("there is no such file", "the predictions of the set", "run it again")
     rows: list[Row] = [load_json_row(path, number, text) for number, text in filled_lines(path)]
     if len(rows) != n:
-        raise InputError(f"{len(rows)} predictions", f"{n}, as were scored", "run it again")
+        raise InputError(f"{len(rows)} predictions", f"{n}, as were made", "run it again")
     return rows
 
 

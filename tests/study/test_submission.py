@@ -254,7 +254,7 @@ def _study_file(folder: Path) -> Path:
 
 BROKEN = {
     "no file": ("xnli", lambda rows: None, "there is no such file"),
-    "a row too few": ("xnli", lambda rows: rows[1:], "6 predictions; expected 7, as were scored"),
+    "a row too few": ("xnli", lambda rows: rows[1:], "6 predictions; expected 7, as were made"),
     "an unknown label": ("xnli", lambda rows: [{**rows[0], "prediction": "yes"}, *rows[1:]], "row 1 predicts 'yes'"),
     "no prediction": ("xcopa", lambda rows: [{"id": "a"}, *rows[1:]], "row 1 predicts None"),
     "a yes": ("xcopa", lambda rows: [{"prediction": True}, *rows[1:]], "row 1 predicts True"),
