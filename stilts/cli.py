@@ -243,7 +243,8 @@ def _report(collected: Any) -> None:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
-        print(f"submission: {one.folder} ({len(one.files)} files{lacks})")
+        cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
+        print(f"submission: {one.folder} ({len(one.files)} files{lacks}{cut})")
     for line in collected.unlabelled_lines():
         print(line)
     scored = collected.cells - len(collected.missing) - len(collected.unlabelled)

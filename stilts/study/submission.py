@@ -14,9 +14,10 @@ from stilts.errors import InputError
 from stilts.files import write_folder
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
+from stilts.study.targets import read_limit
 from stilts.submission.base import Row
-from stilts.submission.layout import LAYOUTS, MANIFEST, file_name
-from stilts.tasks import languages_of, target_tasks
+from stilts.submission.layout import LAYOUTS, MANIFEST, expected_size, file_name
+from stilts.tasks import get_task, languages_of, target_tasks
 from stilts.tasks.languages import is_invented
 
 SEEDS = "the study's first intermediate seed and first target seed; seeds are never mixed"
@@ -32,12 +33,14 @@ class Submission:
         texts: path below it -> content.
         files: entries of `files` in the manifest.
         missing: entries of `missing` in the manifest.
+        limited: entries of `limited` in the manifest: tasks of which `data.limit` left out examples.
     """
 
     folder: Path
     texts: dict[str, str] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
+    limited: list[dict[str, Any]] = field(default_factory=list)
 
     def lack(self, task: str, language: str | None, reason: str) -> None:
         """Note a file, or with None all files of a task, that cannot be written."""
@@ -67,6 +70,7 @@ def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
             sets = [ref for ref in run.evaluation_sets if ref.task == task]
             for ref in sets:
                 _add(submission, plan, scores, run, ref, cells[run.run, task, ref.language])
+            submission.limited += _limited(plan, task, [one for one in submission.files if one["task"] == task])
             for language in _left_out(task, plan.study.target.benchmark, sets):
                 submission.lack(task, language, NOT_PLANNED)
         manifest = json.dumps(_manifest(plan, recipe.name, submission), indent=2, ensure_ascii=False) + "\n"
@@ -109,6 +113,22 @@ def _rows(path: Path, n: int) -> list[Row]:
     return rows
 
 
+def _limited(plan: Plan, task: str, files: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The limits of `data.limit` that leave out test examples, or candidates, of a task; `files`: those written.
+
+    A limit that no file reaches leaves out nothing. Where predictions are not as many as the examples read, any counts.
+    """
+    declared = get_task(task)
+    for split in (declared.reported["test"], *(["candidates"] if declared.support == "candidates" else [])):
+        limit = read_limit(plan.study, declared, split)
+        if limit is None or not files:
+            continue
+        counts = {one["language"]: one["predictions"] for one in files}
+        cut = any(n >= limit and n != expected_size(task, language) for language, n in counts.items())
+        if cut or split == "candidates" or not LAYOUTS[task].sized:
+            yield {"task": task, "split": split, "limit": limit}
+
+
 def _left_out(task: str, benchmark: str, sets: Sequence[SetRef]) -> Iterator[str]:
     """The benchmark's languages that a study leaves out; none where it plans invented ones (the sample benchmark)."""
     planned = [ref.language for ref in sets]
@@ -123,7 +143,8 @@ def _manifest(plan: Plan, recipe: str, submission: Submission) -> dict[str, Any]
         "benchmark": plan.study.target.benchmark,
         "model": plan.study.model.name,
         "seeds": SEEDS,
-        "complete": not submission.missing,
+        "complete": not submission.missing and not submission.limited,
         "files": submission.files,
         "missing": submission.missing,
+        "limited": submission.limited,
     }
