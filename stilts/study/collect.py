@@ -51,7 +51,18 @@ class Collected:
 
 
 def collect(plan: Plan) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are."""
+    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are.
+
+    Another process that collects the same study is waited for.
+    """
+    from filelock import FileLock
+
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.folder / ".collect.lock"):
+        return _collect(plan)
+
+
+def _collect(plan: Plan) -> Collected:
     folder = plan.folder / "results"
     scores = read_scores(plan)
     content = xtreme(plan, scores)
