@@ -315,7 +315,7 @@ class Run:
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
             self.board.scalars(step, _eval_tags(ref, metrics))
-            text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items())
+            text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items()) or "predicted, the set has no labels"
             self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
             self.record.update()
 

@@ -61,7 +61,8 @@ def check(study: Path, folder: Path, case: Case, *more: str) -> None:
             assert {**part["groups"][number], "lr": 0} == {**group, "lr": 0}
     for name, weight in straight["weights"].items():
         error = np.linalg.norm(parts[-1]["weights"][name] - weight) / max(np.linalg.norm(weight), 1e-3)
-        if error > 1e-5: print(name, error)
+        if error > 1e-5:
+            print(name, error)
 
 
 @pytest.mark.slow
