@@ -101,7 +101,8 @@ class Watchdog:
         began = self._began
         left = began + self.limit - time.monotonic()
         if began and left <= 0:
-            cause = "training.step_timeout" if self.timeout is not None else f"{FACTOR:g} times the slowest step"
+            usual = f"{FACTOR:g} times the slowest step, at least {AT_LEAST:g} s"
+            cause = usual if self.timeout is None else "training.step_timeout"
             reason = f"a training step took longer than {self.limit:.0f} s ({cause})"
             self._arm(LAST_WORDS)
             self.sound(reason)
@@ -148,7 +149,8 @@ class Watchdog:
             if ident != self._thread.ident:
                 lines += [f"  thread {names.get(ident, ident)}, the latest call last:\n"]
                 lines += [f"  {line}" for line in traceback.format_stack(frame)]
-        os.write(self._log, "".join(lines).encode())
+        with contextlib.suppress(OSError):  # a full disk must not keep the process from ending
+            os.write(self._log, "".join(lines).encode())
 
 
 def _watch(dog: Watchdog) -> None:
