@@ -188,6 +188,15 @@ def test_status_and_logs(call, study, tmp_path):
     assert content["states"] == {"failed": 1, "pending": 2}
     row = next(row for row in content["runs"] if row["run"] == "target-none-xnli-t1")
     assert (row["state"], row["step"], row["error"]) == ("failed", 2, "the loss is not finite")
+    assert "stilts run" not in out
+    write_status(folder, Status("stopped", 1, 0, 2, 3, error="stopped by SIGTERM after step 2"))
+    out = call("status", study)[1]
+    row = next(line for line in out.splitlines() if "target-none-xnli-t1" in line)
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:3] == ["stopped", "2/3"]
+    assert cells[-1] == "stopped by SIGTERM after step 2"
+    assert "1 stopped" in out
+    assert "stopped runs go on with `stilts run`" in out
     assert call("logs", study, folder.name)[0] == 2
     (folder / "launcher.txt").write_text("from the launcher\n")
     assert call("logs", study, folder.name)[1] == "from the launcher\n"

@@ -169,7 +169,7 @@ def train_and_encode(path: str, *overrides: str) -> dict[str, Any]:
 
 def cut_off(path: str, after: int) -> None:
     """A run that dies after `after` optimizer steps."""
-    from stilts.training.loop import Trainer
+    from stilts.training.trainer import Trainer
 
     whole = Trainer.step
 
@@ -184,9 +184,9 @@ def cut_off(path: str, after: int) -> None:
 
 def constant_rate(path: str, cut_off_after: int | None = None) -> None:
     """A run without warm-up and decay, so that a shorter run is the beginning of a longer one."""
-    from stilts.training import loop
+    from stilts.training import trainer
 
-    loop.learning_rate = lambda *_: 1e-3
+    trainer.learning_rate = lambda *_: 1e-3
     if cut_off_after is None:
         run_file(path)
     else:
