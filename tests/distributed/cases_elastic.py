@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,36 @@ import torch
 from deepspeed.utils import safe_get_full_optimizer_state
 
 from stilts import distributed
+from stilts.errors import Stopped
 from stilts.model.weights import full_weights
 from stilts.training import elastic
 from stilts.training.checkpoint import ENGINE_TAG
+from stilts.training.stopping import REQUEST
+from stilts.training.trainer import StepResult, Trainer
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def run_until(path: str, stop: int | None, *overrides: str) -> list[tuple[str, list[str], float]]:
+    """A whole run that is stopped by a signal to one rank in step `stop`: (task, examples, loss) of each step done."""
+    done = []
+    whole = Trainer.step
+
+    def step(self: Trainer, number: int) -> StepResult:
+        if number == stop and self.world.main:
+            os.kill(os.getpid(), signal.SIGTERM)
+        result = whole(self, number)
+        task, occurrence = self.mixture.at(number)
+        done.append((task, self.rows[task].example_ids(self.rows[task].batch(occurrence)), result.loss))
+        return result
+
+    Trainer.step = step  # type: ignore[method-assign]
+    REQUEST.install()
+    try:
+        cases.run_file(path, *overrides)
+    except Stopped:
+        assert stop is not None
+    return done
 
 
 def part(path: str, first: int, last: int, start: str | None, end: str | None, *overrides: str) -> dict[str, Any]:
