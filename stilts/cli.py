@@ -92,7 +92,7 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
 def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
     """Turn the raw data of a study into features on disk, once; a second call waits for a first one."""
     from stilts.data.shown import HEADER, prepared_facts, prepared_table, show_table
-    from stilts.study.local import prepare_data
+    from stilts.study.local import prepare_data, stop_signals
     from stilts.study.show import table
     from stilts.study.write import study_lock, study_text, write
 
@@ -100,7 +100,9 @@ def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False
     planned.refuse_unfinished()
     with study_lock(planned.folder, wait=BRIEFLY):
         write(planned, study_text(study, overrides or ()))
-    sets = prepared_facts(planned.features, prepare_data(planned))
+    with stop_signals():
+        refs = prepare_data(planned)
+    sets = prepared_facts(planned.features, refs)
     if as_json:
         _print_json({"study": planned.study.name, "features": str(planned.features), "sets": sets})
         return
