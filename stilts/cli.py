@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="study file")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")]
+AllowDrift = Annotated[
+    list[str] | None,
+    typer.Option("--allow-drift", metavar="KEY", help="let started runs go on with another KEY (repeatable)"),
+]
 BRIEFLY = 10.0  # seconds that `prepare` waits for another command that writes the plan
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
@@ -66,7 +70,7 @@ def tasks(name: Annotated[str | None, typer.Argument(help="one task in full")] =
 
 
 @app.command()
-def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
+def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False, allow_drift: AllowDrift = None) -> None:
     """Show the runs of a study, and write them to its folder if it can be run."""
     from stilts.study.show import plan_json, plan_text
     from stilts.study.write import Locked, study_lock, study_text, write
@@ -80,7 +84,7 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
         return
     try:
         with study_lock(planned.folder):
-            write(planned, study_text(study, overrides or ()))
+            _notes(write(planned, study_text(study, overrides or ()), allow_drift or ()))
     except Locked:
         print("stilts: not written: the study is running", file=sys.stderr)
         return
@@ -89,7 +93,9 @@ def plan(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -
 
 
 @app.command()
-def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
+def prepare(
+    study: StudyFile, overrides: Overrides = None, as_json: Json = False, allow_drift: AllowDrift = None
+) -> None:
     """Turn the raw data of a study into features on disk, once; a second call waits for a first one."""
     from stilts.data.shown import HEADER, prepared_facts, prepared_table, show_table
     from stilts.study.local import prepare_data
@@ -99,7 +105,7 @@ def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
     with study_lock(planned.folder, wait=BRIEFLY):
-        write(planned, study_text(study, overrides or ()))
+        _notes(write(planned, study_text(study, overrides or ()), allow_drift or ()))
     sets = prepared_facts(planned.features, prepare_data(planned))
     if as_json:
         _print_json({"study": planned.study.name, "features": str(planned.features), "sets": sets})
@@ -114,13 +120,13 @@ def prepare(study: StudyFile, overrides: Overrides = None, as_json: Json = False
 
 
 @app.command()
-def run(study: StudyFile, overrides: Overrides = None) -> None:
+def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift = None) -> None:
     """Prepare and execute on this machine what is not done yet, then collect."""
     from stilts.study.local import run_study
     from stilts.study.write import study_text
 
     planned = _plan(study, overrides)
-    _report(run_study(planned, study_text(study, overrides or ())))
+    _report(run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 
 @app.command()
@@ -145,7 +151,7 @@ def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False)
 def collect(study: StudyFile, overrides: Overrides = None) -> None:
     """Merge the scores there are into results/."""
     from stilts.study.collect import collect as merge
-    from stilts.study.write import refuse_other_settings
+    from stilts.study.started import refuse_other_settings
 
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
@@ -243,11 +249,20 @@ def _report(collected: Any) -> None:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
-        print(f"submission: {one.folder} ({len(one.files)} files{lacks})")
-    print(f"results: {collected.folder} ({collected.cells - len(collected.missing)} of {collected.cells} cells)")
+        cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
+        print(f"submission: {one.folder} ({len(one.files)} files{lacks}{cut})")
+    for line in collected.unlabelled_lines():
+        print(line)
+    scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
+    print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
     if collected.missing:
         sys.stdout.flush()
         raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
+
+
+def _notes(lines: list[str]) -> None:
+    for line in lines:
+        print(f"note: {line}", file=sys.stderr)
 
 
 def _print_json(content: Any) -> None:

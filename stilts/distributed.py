@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,26 @@ class World:
         out: list[Any] | None = [None] * self.size if self.main else None
         dist.gather_object(value, out, dst=0)
         return out
+
+    def on_main(self, action: Callable[[], Any]) -> Any:
+        """What `action` returns on rank 0, on every rank; where it raises a StiltsError or OSError, every rank does."""
+        result: tuple[Any, StiltsError | None] = (None, None)
+        if self.main:
+            try:
+                result = action(), None
+            except StiltsError as error:
+                result = None, error
+            except OSError as error:
+                result = None, StiltsError(f"{type(error).__name__}: {error}")
+        value, problem = self.from_main(result)
+        if problem is not None:
+            raise problem
+        return value
+
+    def everybody(self, value: Any) -> list[Any]:
+        """Every rank's value, in rank order, on every rank."""
+        found: list[Any] = self.from_main(self.gather(value))
+        return found
 
 
 def setup(timeout: float = TIMEOUT) -> World:

@@ -120,9 +120,10 @@ def _execute(run: Path) -> None:
     """Start the run on the CPU and wait for its end, with a bar on a terminal."""
     from stilts.status import recorded_status
     from stilts.study.launcher import command, environment, trainer_path
-    from stilts.study.local import POLL, stop_signals
+    from stilts.study.local import POLL
     from stilts.study.processes import end, log_tail, settle, start
     from stilts.study.progress import Progress
+    from stilts.study.stopping import stop_signals
 
     # one thread a process: the model is too small for more, and the result is the same on every machine of a kind
     variables = {**environment(Launch(processes=PROCESSES), os.getpid()), "OMP_NUM_THREADS": "1"}

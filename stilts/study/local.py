@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from stilts.config import RunSettings, SetRef
@@ -19,19 +16,33 @@ from stilts.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.collect import Collected, collect
 from stilts.study.launcher import command, device_slots, environment, trainer_path
 from stilts.study.plan import Plan
-from stilts.study.processes import LAUNCHER_LOG, RunProcess, end, log_tail, settle, start
+from stilts.study.processes import (
+    LAUNCHER_LOG,
+    TERM_TO_KILL,
+    RunProcess,
+    ask_to_stop,
+    end,
+    log_tail,
+    ranks_here,
+    settle,
+    start,
+)
 from stilts.study.progress import Progress
+from stilts.study.stopping import AGAIN, Stop, stop_signals
 from stilts.study.write import study_lock, write
 
 POLL = 0.2  # seconds between looks at the running processes
-OLD_RANKS = 15.0  # seconds to wait for ranks of an earlier, killed `stilts run` to end themselves
+GRACE = 60.0  # seconds that runs have to save after a signal
+OLD_RANKS = GRACE + 15.0  # seconds to wait for ranks of an earlier, killed `stilts run` to save and end themselves
 FOREIGN = 600.0  # seconds without a heartbeat after which ranks on another machine are taken for dead
-AGAIN = "run the same command again to go on"
+NAMED = 5  # runs that a line names
 
 Command = Callable[[RunSettings, Path, list[int]], list[str]]
 
 
-def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout) -> Collected:
+def run_study(
+    plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout, allow_drift: Sequence[str] = ()
+) -> Collected:
     """`stilts run`: write the plan, prepare its data, execute what is not done yet, collect.
 
     Args:
@@ -39,6 +50,7 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
         text: the study file's text.
         trainer: the program that executes a run.yaml; default train.py of this checkout.
         out: where progress is written.
+        allow_drift: settings that runs may go on with though they were started with others.
 
     Raises:
         InputError: the study cannot be run, or is running already.
@@ -48,7 +60,8 @@ def run_study(plan: Plan, text: str, trainer: Path | None = None, out: TextIO = 
     program = trainer or trainer_path()
     slots = device_slots(plan.study.launch)
     with study_lock(plan.folder):
-        write(plan, text)
+        for note in write(plan, text, allow_drift):
+            print(note, file=out, flush=True)
         with stop_signals() as stop:
             prepare_data(plan)
             stop.deferred = True  # from here on the loop ends the processes first
@@ -66,90 +79,100 @@ def prepare_data(plan: Plan) -> list[SetRef]:
     return prepare(plan.study, list(plan.specs), plan.features)
 
 
-class Stop:
-    """Whether a signal asked to stop. Until `deferred` is set, the signal raises Stopped at once."""
-
-    def __init__(self) -> None:
-        self.signal: str | None = None
-        self.deferred = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number).name
-        if not self.deferred:
-            self.check()
-
-    def check(self) -> None:
-        """Raise Stopped if a signal arrived."""
-        if self.signal:
-            raise Stopped(f"stopped by {self.signal}: {AGAIN}")
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """Catch SIGINT and SIGTERM for the time of the block."""
-    stop = Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], out: TextIO = sys.stdout) -> None:
     """Run everything that is not done, `len(slots)` runs at a time.
 
-    A failed run does not stop the others; those that need it are left out. Raises Stopped after a signal.
+    A run that failed or stopped by itself does not stop the others; those that need it are left out.
+
+    Raises:
+        Stopped: a signal arrived and all runs have ended, or all have ended and some of them stopped by themselves.
     """
     with Progress(out) as progress:
-        loop = _Loop(plan, make_command, slots, progress)
+        loop = _Loop(plan, make_command, stop, slots, progress)
         try:
             while loop.waiting or loop.active:
                 stop.check()
                 loop.step()
                 time.sleep(POLL)
-        except BaseException:
-            loop.end_all(f"{stop.signal or 'an error'} ended the study: {AGAIN}")
+        except BaseException as error:
+            loop.ending = f"{stop.signal or 'an error'} ended the study: {AGAIN}"
+            try:
+                if isinstance(error, Stopped):
+                    loop.let_save()
+            finally:
+                loop.end_all()
             raise
+    if loop.stopped:
+        names = f"run {', '.join(loop.stopped)}" if len(loop.stopped) <= NAMED else f"{len(loop.stopped)} runs"
+        raise Stopped(f"{names} stopped before the end: {AGAIN}")
 
 
 class _Loop:
     """The state of one execution."""
 
-    def __init__(self, plan: Plan, make_command: Command, slots: list[list[int]], progress: Progress) -> None:
-        self.plan, self.make_command, self.slots, self.progress = plan, make_command, slots, progress
+    def __init__(
+        self, plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], progress: Progress
+    ) -> None:
+        self.plan, self.make_command, self.stop, self.slots, self.progress = plan, make_command, stop, slots, progress
         self.environment = environment(plan.study.launch, os.getpid())
         self.began = time.monotonic()
         self.active: dict[str, RunProcess] = {}
         self.done = {run.run for run in plan.runs if self._recorded(run.run).state == "done"}
         self.failed: dict[str, str] = {}
+        self.stopped: list[str] = []  # those of the failed that go on when they are run again
+        self.told: set[str] = set()  # runs whose wait for old ranks was told
+        self.ending: str | None = None  # why all runs are being ended
         self.waiting = {run.run: run for run in plan.runs if run.run not in self.done}
         if self.done:
             progress.line(f"{len(self.done)} of {len(plan.runs)} runs are done already")
 
     def step(self) -> None:
         """Take note of what has ended, start what can start."""
-        for name, started in list(self.active.items()):
-            if started.process.poll() is not None:
-                del self.active[name]
-                self._finish(started, settle(started))
+        self._look()
         free = [slot for slot in range(len(self.slots)) if slot not in {one.slot for one in self.active.values()}]
         for run in list(self.waiting.values()):
             broken = next((need for need in run.needs if need in self.failed), None)
             if broken:
-                self._give_up(run.run, f"needs {broken}, which has not ended well")
+                how = "stopped" if broken in self.stopped else "has not ended well"
+                self._give_up(run.run, f"needs {broken}, which {how}")
             elif free and self.done.issuperset(run.needs) and not self._old_ranks(run.run):
                 self._start(run, free.pop(0))
-        self.progress.update({name: self._recorded(name) for name in self.active})
 
-    def end_all(self, reason: str) -> None:
-        """End every process, and note in their status that they were stopped."""
-        end(list(self.active.values()))
+    def let_save(self) -> None:
+        """Ask the ranks of all runs to stop, and wait until they have saved and ended, or a second signal comes."""
+        for name, started in self.active.items():
+            ask_to_stop(started, self._recorded(name))
+        if self.active:
+            runs = f"{len(self.active)} run{'s' if len(self.active) > 1 else ''}"
+            self.progress.line(f"stopping: waiting for {runs} to save (a second signal ends them at once)")
+        deadline = time.monotonic() + GRACE
+        while self.active and not self.stop.again and time.monotonic() < deadline:
+            time.sleep(POLL)
+            self._look()
+
+    def end_all(self) -> None:
+        """End every process that is left, and note in their status that they were stopped."""
+        end(list(self.active.values()), TERM_TO_KILL, hurry=lambda: self.stop.again)
         for run in self.active:
             status = self._recorded(run)
             if status.state in ("pending", "running"):
-                self._note(run, replace(status, state="stopped", error=reason))
+                self._note(run, replace(status, state="stopped", error=self.ending))
         self.active.clear()
+
+    def _look(self) -> None:
+        """Take note of what has ended, show how far the others are."""
+        for name, started in list(self.active.items()):
+            if started.process.poll() is not None and not self._outlived(started):
+                del self.active[name]
+                self._finish(started, settle(started))
+        self.progress.update({name: self._recorded(name) for name in self.active})
+
+    def _outlived(self, started: RunProcess) -> bool:
+        """True while ranks save whose launcher was killed: they have as long as after a signal."""
+        if started.ended is None:
+            started.ended = time.monotonic()
+        in_time = time.monotonic() - started.ended < GRACE
+        return in_time and not self.stop.again and bool(ranks_here(self._recorded(started.run)))
 
     def _start(self, run: RunSettings, slot: int) -> None:
         folder = self.plan.run_folder(run.run)
@@ -167,13 +190,16 @@ class _Loop:
         if status.state in ("pending", "running"):
             tail = log_tail(self.plan.run_folder(run))
             error = f"the launcher ended with code {code} before the run was done; {LAUNCHER_LOG} ends with: {tail}"
-            status = replace(status, state="stopped" if code == Stopped.exit_code else "failed", error=error)
+            stopped = self.ending or code == Stopped.exit_code
+            status = replace(status, state="stopped" if stopped else "failed", error=self.ending or error)
             self._note(run, status)
         if status.state == "done":
             self.done.add(run)
             self.progress.line(f"{self._count()} {run}: done in {seconds:.0f} s")
         else:
             self.failed[run] = status.error or status.state
+            if status.state == "stopped":
+                self.stopped.append(run)
             self.progress.line(f"{self._count()} {run}: {status.state} after {seconds:.0f} s: {self.failed[run]}")
 
     def _give_up(self, run: str, reason: str) -> None:
@@ -186,11 +212,13 @@ class _Loop:
         status = self._recorded(run)
         if status.state != "running" or not possibly_alive(status):
             return False
-        here = possibly_alive(replace(status, ranks=[r for r in status.ranks if r.get("host") == os.uname().nodename]))
-        if not here and time.time() - status.heartbeat > FOREIGN:
+        if not ranks_here(status) and time.time() - status.heartbeat > FOREIGN:
             return False
+        names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
+        if run not in self.told:
+            self.told.add(run)
+            self.progress.line(f"{self._count()} {run}: waits for processes of an earlier start ({names})")
         if time.monotonic() - self.began > OLD_RANKS:
-            names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
             self._give_up(run, f"processes of an earlier start may still run ({names}); end them first")
         return True
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from stilts.config import Recipe, RunSettings, Sampling, SetRef, Study, Training
 from stilts.data.specs import SetSpec
+from stilts.drift import decisive
 from stilts.errors import InputError
-from stilts.settings import plain
 from stilts.study.checks import check_study, is_baseline, not_in_this_version
 from stilts.study.resolve import intermediate_length, intermediate_training
 from stilts.study.targets import (
@@ -28,8 +28,6 @@ from stilts.study.text import resolved_mlm, text_sets
 from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 
 BASELINE = Recipe("none")  # what a study without recipes runs
-# training settings that change no score, or only its rounding: a run may go on with others after running out of memory
-_NO_RESULT = ("log_every", "save_every", "micro_batch_tokens", "gradient_checkpointing")
 
 
 @dataclass(frozen=True)
@@ -183,6 +181,7 @@ class _Builder:
                     evaluates=list(group.targets) if final else [],
                     needs=[before] if before else [],
                     init_run=before,
+                    init_hash=self.runs[before].settings_hash if before else None,
                     init_head=stage.init_head,
                     train_sets=self._refs(stage.train),
                     selection_sets=self._refs(stage.select),
@@ -229,21 +228,13 @@ class _Builder:
             features=self._features,
             **values,
         )
-        self.runs[name] = replace(run, settings_hash=settings_hash(run, self.runs))
+        self.runs[name] = replace(run, settings_hash=settings_hash(run))
         return name
 
 
-def settings_hash(run: RunSettings, others: dict[str, RunSettings]) -> str:
-    """Twelve hex digits of everything that can change a run's result, the runs it needs included.
-
-    Names, folders, launch settings and how often a run logs or saves are left out.
-    """
-    facts = plain(run)
-    for key in ("study", "run", "recipe", "settings_hash", "needs", "init_run", "features", "budget"):
-        del facts[key]
-    facts["training"] = {k: v for k, v in facts["training"].items() if k not in _NO_RESULT}
-    facts["init"] = others[run.init_run].settings_hash if run.init_run else None
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+def settings_hash(run: RunSettings) -> str:
+    """Twelve hex digits of everything that can change a run's result, the runs it needs included."""
+    return hashlib.sha256(json.dumps(decisive(run), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _articles(task: Task) -> str:

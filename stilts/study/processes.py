@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from stilts.status import Status, possibly_alive, this_rank
+
 LAUNCHER_LOG = "launcher.txt"
-GRACE = 10.0  # seconds between TERM and KILL
+TERM_TO_KILL = 10.0  # seconds
 
 
 @dataclass
@@ -26,6 +28,7 @@ class RunProcess:
         process: the launcher.
         log: the open `launcher.txt`.
         began: `time.monotonic()` at its start.
+        ended: the same when the launcher was found to have ended.
     """
 
     run: str
@@ -33,6 +36,7 @@ class RunProcess:
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     began: float
+    ended: float | None = None
 
 
 def start(run: str, slot: int, folder: Path, command: Sequence[str], environment: Mapping[str, str]) -> RunProcess:
@@ -56,12 +60,31 @@ def settle(started: RunProcess) -> int:
     return code
 
 
-def end(started: Sequence[RunProcess], grace: float = GRACE) -> None:
-    """TERM to every group, KILL to what is left after `grace` seconds. Returns when all are gone."""
+def ask_to_stop(started: RunProcess, status: Status) -> None:
+    """TERM to the ranks that a run's status names, which then save; to the whole group while there are none.
+
+    Never to the launcher of ranks that can save: it would kill them, or leave them behind.
+    """
+    pids = ranks_here(status)
+    if not pids:
+        _signal_group(started, signal.SIGTERM)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def ranks_here(status: Status) -> list[int]:
+    """Process ids of the ranks that a status names and that still run on this machine."""
+    here = [rank for rank in status.ranks if rank.get("host") == this_rank()["host"]]
+    return [rank["pid"] for rank in here if possibly_alive(replace(status, ranks=[rank]))]
+
+
+def end(started: Sequence[RunProcess], grace: float = TERM_TO_KILL, hurry: Callable[[], bool] = lambda: False) -> None:
+    """TERM to every group, KILL to what is left after `grace` seconds or in a hurry. Returns when all are gone."""
     for one in started:
         _signal_group(one, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and any(_group_alive(one) for one in started):
+    while time.monotonic() < deadline and not hurry() and any(_group_alive(one) for one in started):
         time.sleep(0.05)
     for one in started:
         _signal_group(one, signal.SIGKILL)

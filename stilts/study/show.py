@@ -109,7 +109,8 @@ def status_text(plan: Plan, states: Mapping[str, Status]) -> str:
     counts = Counter(status.state for status in states.values())
     summary = ", ".join(f"{n} {state}" for state, n in counts.items())
     header = ("run", "state", "step", "loss", "tokens/s", "attempt", "error")
-    return f"{table(header, rows)}\n\n{plan.study.name}: {len(states)} runs: {summary}"
+    again = "\nstopped runs go on with `stilts run`" if counts["stopped"] else ""
+    return f"{table(header, rows)}\n\n{plan.study.name}: {len(states)} runs: {summary}{again}"
 
 
 def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:

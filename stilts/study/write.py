@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stilts.config import RunSettings
+from stilts.drift import listed
 from stilts.errors import InputError
 from stilts.files import write_text
 from stilts.settings import plain
-from stilts.status import recorded_status
 from stilts.study.plan import Plan, plan_row
+from stilts.study.started import accept_drift
 
 
 class Locked(InputError):
@@ -37,16 +38,27 @@ def study_text(path: Path, overrides: Sequence[str]) -> str:
     return f"# {path.name} with {' '.join(overrides)}\n{OmegaConf.to_yaml(config)}"
 
 
-def write(plan: Plan, text: str) -> None:
-    """Write study.yaml, plan.jsonl and every `runs/<run>/run.yaml`.
+def write(plan: Plan, text: str, allow_drift: Sequence[str] = ()) -> list[str]:
+    """Write study.yaml, plan.jsonl and every `runs/<run>/run.yaml`. Files that would not change are not touched.
 
-    Raises InputError if a run was already started with other settings. Files that would not change are not touched.
+    Args:
+        plan: the expanded study.
+        text: the study file's text.
+        allow_drift: settings (with those below them) that started runs may go on with though they differ.
+
+    Returns:
+        A line for each run that goes on with other settings.
+
+    Raises:
+        InputError: a run was already started with other settings.
     """
-    refuse_other_settings(plan)
+    started = {one.run.run: one for one in accept_drift(plan, allow_drift)}
     for run in plan.runs:
-        _replace(plan.run_folder(run.run) / "run.yaml", run_yaml(run))
+        own = started[run.run].run if run.run in started else run
+        _replace(plan.run_folder(run.run) / "run.yaml", run_yaml(own))
     _replace(plan.folder / "plan.jsonl", "".join(json.dumps(plan_row(run)) + "\n" for run in plan.runs))
     _replace(plan.folder / "study.yaml", text)
+    return [f"{name} goes on with {listed(one.found)}" for name, one in started.items() if one.found]
 
 
 @contextlib.contextmanager
@@ -68,36 +80,6 @@ def study_lock(folder: Path, wait: float = 0) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def refuse_other_settings(plan: Plan) -> None:
-    """Raise InputError if a run of the plan was already started with other settings."""
-    for run in plan.runs:
-        _refuse_other_settings(plan, run)
-
-
-def _refuse_other_settings(plan: Plan, run: RunSettings) -> None:
-    folder = plan.run_folder(run.run)
-    state = recorded_status(folder).state
-    if state == "pending":
-        return
-    old = _recorded_hash(folder / "run.yaml")
-    if old != run.settings_hash:
-        raise InputError(
-            f"{state} run {run.run} in {plan.folder} has the settings {old}, the study asks for {run.settings_hash}",
-            "the settings it was started with",
-            f"give the key=value settings of that start (or the study {plan.folder}/study.yaml, which has them), "
-            f"another name or output_dir, or remove {folder}",
-        )
-
-
-def _recorded_hash(path: Path) -> str:
-    import yaml
-
-    if not path.is_file():
-        return "unknown"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return str((yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}).get("settings_hash"))
 
 
 def run_yaml(run: RunSettings) -> str:

@@ -86,3 +86,12 @@ def score_row() -> Callable[..., dict[str, Any]]:
 def write_rows() -> Callable[..., None]:
     """Append rows to their runs' files: `write_rows(plan, rows, tail="")`."""
     return _write_rows
+
+
+@pytest.fixture
+def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """What the stand-ins of the trainer did, read when called."""
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    monkeypatch.setenv("FAKE_LOG", str(path))
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()]

@@ -31,10 +31,24 @@ def main() -> int:
     behaviour = json.loads(os.environ.get("FAKE", "{}")).get(run.run, "done")
     attempt = recorded_status(folder).attempt + 1
     say("start", run.run)
+    if behaviour == "import":
+        say("waits", run.run)
+        time.sleep(300)
     if behaviour == "crash":
         print("segmentation fault, more or less")
         return 3
+    asked = []
+    if behaviour == "save":
+        signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
     write_status(folder, Status("running", attempt, steps=4, ranks=[this_rank()]))
+    if behaviour == "save":
+        say("waits", run.run)
+        while not asked:
+            time.sleep(0.05)
+        time.sleep(2)  # what a save takes
+        write_status(folder, Status("stopped", attempt, step=2, steps=4, error="stopped by SIGTERM after step 2"))
+        say("saved", run.run)
+        return 75
     if behaviour in ("wait", "stubborn"):
         if behaviour == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

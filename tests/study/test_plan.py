@@ -8,8 +8,6 @@ import json
 import pytest
 
 from stilts.config import load_run
-from stilts.errors import InputError
-from stilts.status import Status, write_status
 from stilts.study.plan import plan_row
 from stilts.study.write import Locked, run_yaml, study_lock, study_text, write
 
@@ -271,28 +269,6 @@ def test_feature_folder(make_plan, tmp_path):
     assert make_plan().runs[0].features == "../../features"
     plan = make_plan(data={"cache_dir": str(tmp_path / "cache")})
     assert plan.runs[0].features == str(tmp_path / "cache") == str(plan.features)
-
-
-@pytest.mark.parametrize("state", ["done", "stopped", "failed", "running"])
-def test_a_started_run_keeps_its_settings(make_plan, state):
-    plan = make_plan()
-    write(plan, "")
-    run = plan.runs[0]
-    write_status(plan.run_folder(run.run), Status(state=state))
-    write(plan, "")  # the same settings: nothing happens
-    other = make_plan(training={"select": "last", "max_steps": 5})
-    with pytest.raises(InputError) as error:
-        write(other, "")
-    for word in (run.run, run.settings_hash, other.runs[0].settings_hash, "remove"):
-        assert word in str(error.value)
-    assert load_run(plan.run_folder(run.run) / "run.yaml") == run
-
-
-def test_a_pending_run_takes_new_settings(make_plan):
-    write(make_plan(), "")
-    other = make_plan(training={"select": "last", "max_steps": 5})
-    write(other, "")
-    assert load_run(other.run_folder(other.runs[0].run) / "run.yaml").training.max_steps == 5
 
 
 def test_the_study_is_locked_once(make_plan):

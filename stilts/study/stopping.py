@@ -1,0 +1,54 @@
+"""What SIGINT and SIGTERM do to a command that has runs: the first asks them to save, the second ends them at once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from stilts.errors import Stopped
+
+AGAIN = "run the same command again to go on"
+ONE_SIGNAL = 1.0  # seconds in which several signals are one: `timeout` and schedulers signal a process and its group
+
+
+class Stop:
+    """Whether a signal asked to stop. Until `deferred` is set, the signal raises Stopped at once.
+
+    Attributes:
+        signal: the name of the first signal.
+        again: whether a second one came.
+    """
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self.again = False
+        self.deferred = False
+        self._first = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is None:
+            self.signal, self._first = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self._first > ONE_SIGNAL:
+            self.again = True
+        if not self.deferred:
+            self.check()
+
+    def check(self) -> None:
+        """Raise Stopped if a signal arrived."""
+        if self.signal:
+            raise Stopped(f"stopped by {self.signal}: {AGAIN}")
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Catch SIGINT and SIGTERM for the time of the block."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
