@@ -50,6 +50,9 @@ def main(arguments: list[str]) -> int:
     """Run one run and return the exit code."""
     try:
         path, overrides, allow_drift = parse(arguments)
+        from stilts.training.stopping import REQUEST
+
+        REQUEST.install()  # before anything that takes seconds to load
         from stilts.config import load_run
 
         settings = load_run(path, overrides)

@@ -26,8 +26,8 @@ from stilts.config import Training
 from stilts.data.balance import share
 from stilts.data.batches import micro_batches
 from stilts.training.engine import set_learning_rate
-from stilts.training.loop import Trainer
 from stilts.training.run import Run
+from stilts.training.trainer import Trainer
 
 BLOCK = 5  # steps
 

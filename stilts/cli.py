@@ -249,8 +249,12 @@ def _report(collected: Any) -> None:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
-        print(f"submission: {one.folder} ({len(one.files)} files{lacks})")
-    print(f"results: {collected.folder} ({collected.cells - len(collected.missing)} of {collected.cells} cells)")
+        cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
+        print(f"submission: {one.folder} ({len(one.files)} files{lacks}{cut})")
+    for line in collected.unlabelled_lines():
+        print(line)
+    scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
+    print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
     if collected.missing:
         sys.stdout.flush()
         raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")

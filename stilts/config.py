@@ -175,6 +175,20 @@ class Training:
     validation_examples: int | None = setting(500, "examples a validation set; null for all", minimum=1)
     patience: int = setting(30, "validations without a better score before a run ends; 0 never ends it", minimum=0)
     save_every: int = setting(500, "steps between checkpoints; 0 saves none", minimum=0)
+    keep_last: int = setting(2, "checkpoints that a run keeps to go on from", minimum=1)
+    keep_every: int = setting(
+        0, "steps between checkpoints that stay for good (a finished target run keeps its model only)", minimum=0
+    )
+    stop_after: float | None = setting(
+        None, "stop with a checkpoint (exit code 75) so many seconds after the start of a run's process", minimum=0
+    )
+    max_bad_steps: int = setting(3, "steps in a row whose loss or gradient is not finite that end a run", minimum=1)
+    step_timeout: float | None = setting(
+        None,
+        "seconds a step may take until the run is ended; default 20 times the slowest, at least 600",
+        minimum=1,
+    )
+    collective_timeout: float = setting(1800.0, "seconds a rank waits for the others before it fails", minimum=1)
     log_every: int = setting(10, "steps between log lines", minimum=1)
 
 

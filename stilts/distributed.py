@@ -9,18 +9,19 @@ import os
 import socket
 import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.distributed_c10d as c10d
 
 from stilts.errors import StiltsError
 from stilts.setup_ops import use_own_folder
 
-TIMEOUT_MINUTES = 30
+TIMEOUT = 1800.0  # seconds that a collective waits for the other ranks
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,36 @@ class World:
         dist.gather_object(value, out, dst=0)
         return out
 
+    def on_main(self, action: Callable[[], Any]) -> Any:
+        """What `action` returns on rank 0, on every rank; where it raises a StiltsError or OSError, every rank does."""
+        result: tuple[Any, StiltsError | None] = (None, None)
+        if self.main:
+            try:
+                result = action(), None
+            except StiltsError as error:
+                result = None, error
+            except OSError as error:
+                result = None, StiltsError(f"{type(error).__name__}: {error}")
+        value, problem = self.from_main(result)
+        if problem is not None:
+            raise problem
+        return value
 
-def setup() -> World:
+    def everybody(self, value: Any) -> list[Any]:
+        """Every rank's value, in rank order, on every rank."""
+        found: list[Any] = self.from_main(self.gather(value))
+        return found
+
+
+def setup(timeout: float = TIMEOUT) -> World:
     """Join the process group that the launcher's environment describes; alone, make a group of one.
 
-    Raises StiltsError when Slurm started more tasks than the ranks that found each other.
+    Args:
+        timeout: seconds that a collective waits for the other ranks. They find each other first, and are given
+            `TIMEOUT` seconds for that, as nodes may start minutes apart.
+
+    Raises:
+        StiltsError: Slurm started more tasks than the ranks that found each other.
     """
     _map_launcher_environment()
     use_own_folder()
@@ -102,11 +128,23 @@ def setup() -> World:
         dist_backend="nccl" if device.type == "cuda" else "gloo",
         auto_mpi_discovery=False,
         verbose=False,
-        timeout=datetime.timedelta(minutes=TIMEOUT_MINUTES),
+        timeout=datetime.timedelta(seconds=max(timeout, TIMEOUT)),
     )
     if device.type == "cpu":
         _unlink_shared_memory(rank)
+    set_timeouts(timeout)
     return World(rank, size, local_rank, device)
+
+
+def set_timeouts(seconds: float) -> None:
+    """Let the collectives of every process group that is there now fail after `seconds` without an answer.
+
+    Call it again when DeepSpeed has made its engine: the groups of ZeRO and of data parallelism get torch's half hour,
+    whatever the world's timeout is (DEEPSPEED_TIMEOUT does not reach them, either). torch 2.13 has no public function
+    for it and no public list of groups: torch/distributed/distributed_c10d.py, `_set_pg_timeout` and `_world`.
+    """
+    for group in list(c10d._world.pg_map):
+        c10d._set_pg_timeout(datetime.timedelta(seconds=seconds), group)
 
 
 def _unlink_shared_memory(rank: int) -> None:

@@ -22,7 +22,10 @@ _NO_RESULT = (
     "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "allow_drift",
 )  # fmt: skip
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
-_NO_RESULT_OF_TRAINING = ("log_every", "save_every", "micro_batch_tokens", "gradient_checkpointing")
+_NO_RESULT_OF_TRAINING = (
+    "log_every", "save_every", "keep_last", "keep_every", "stop_after", "max_bad_steps", "step_timeout",
+    "collective_timeout", "micro_batch_tokens", "gradient_checkpointing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

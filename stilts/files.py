@@ -25,23 +25,46 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
+def sync_files(folder: Path) -> None:
+    """Wait until every file directly in a folder, and the folder itself, is on the disk."""
+    for path in folder.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries (files made, renamed or removed in it) are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Write text files (path below the folder -> text) to a temporary folder that is then renamed.
 
     A folder that was there is renamed away first and removed: a reader sees the old one, for a moment none, or the new.
+    What a call that was killed has left is put right by the next, so one process at a time may write a folder.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary, old = folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")
+    _put_right(folder, temporary, old)
     try:
         for name, text in files.items():
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="")
         if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+            os.rename(folder, old)
+        os.rename(temporary, folder)
+    finally:
+        _put_right(folder, temporary, old)
+
+
+def _put_right(folder: Path, temporary: Path, old: Path) -> None:
+    """Leave one folder: what is there, else the one that was renamed away."""
+    shutil.rmtree(temporary, ignore_errors=True)
+    if old.exists() and not folder.exists():
+        os.rename(old, folder)
     shutil.rmtree(old, ignore_errors=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.overlap import drop
-from stilts.data.parts import check_pairs, check_usable, take_part, trainable
+from stilts.data.parts import check_pairs, check_usable, has_label, take_part, trainable
 from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -40,6 +40,7 @@ class Job:
         folder: the temporary folder to make it in.
         hit: positions of examples that overlap evaluation data, to be dropped with their articles.
         labels: those of a task that learns them; empty where it declares them.
+        may_lack_labels: the set may be one that is only predicted.
     """
 
     spec: SetSpec
@@ -49,6 +50,7 @@ class Job:
     folder: Path
     hit: frozenset[int] = frozenset()
     labels: tuple[str, ...] = ()
+    may_lack_labels: bool = False
 
     @property
     def task(self) -> Task:
@@ -75,12 +77,14 @@ class Begun:
         read: size of the whole split (`size_of`).
         examples: how many the set holds.
         dropped: how many examples and articles were left out for their overlap.
+        labelled: whether the examples have labels.
         pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
     """
 
-    read: int
+    read: int | None
     examples: int
     dropped: dict[str, int]
+    labelled: bool
     pieces: tuple[Piece, ...] = ()
     shards: dict[int, Shard] = field(default_factory=dict)
 
@@ -94,7 +98,7 @@ def begin(job: Job) -> Begun:
 
     spec, task = job.spec, job.task
     found = read_examples(task, spec.split, spec.language, job.data)[0]
-    every = usable_examples(spec, job.data, found)
+    every = usable_examples(spec, job.data, found, job.may_lack_labels)
     examples, articles = drop(every, set(job.hit))
     dropped = {"examples": len(every) - len(examples), "articles": articles}
     examples = examples[: spec.limit]
@@ -105,13 +109,15 @@ def begin(job: Job) -> Begun:
     size, batch = (len(examples), len(examples)) if whole else (SHARD, BATCH)
     starts = save_examples(job.folder / EXAMPLES, examples, size)
     if len(starts) == 1:
-        return Begun(size_of(found), len(examples), dropped, shards={0: _write(job, 0, examples, batch)})
+        return Begun(
+            size_of(found), len(examples), dropped, has_label(examples[0]), shards={0: _write(job, 0, examples, batch)}
+        )
     firsts = range(0, len(examples), size)
     pieces = tuple(
         Piece(number, first, start, min(size, len(examples) - first))
         for number, (first, start) in enumerate(zip(firsts, starts, strict=True))
     )
-    return Begun(size_of(found), len(examples), dropped, pieces)
+    return Begun(size_of(found), len(examples), dropped, has_label(examples[0]), pieces)
 
 
 def write_piece(job: Job, piece: Piece) -> Shard:
@@ -120,11 +126,13 @@ def write_piece(job: Job, piece: Piece) -> Shard:
     return _write(job, piece.number, examples, BATCH, piece.first)
 
 
-def usable_examples(spec: SetSpec, data: DataSettings, found: Sequence[Example]) -> list[Example]:
+def usable_examples(
+    spec: SetSpec, data: DataSettings, found: Sequence[Example], may_lack_labels: bool = False
+) -> list[Example]:
     """Those examples of the whole split that are of the spec's part, before any limit."""
     task = get_task(spec.task)
     part = trainable(task, take_part(found, spec.part), spec.purpose)
-    check_usable(task, spec, part, find_files(task, spec.split, spec.language, data))
+    check_usable(task, spec, part, find_files(task, spec.split, spec.language, data), may_lack_labels)
     return part
 
 

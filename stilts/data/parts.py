@@ -60,8 +60,13 @@ def article_of(example: Example) -> str:
     return " ".join(example.words) if isinstance(example, TaggingExample) else example.text
 
 
-def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: Sequence[Path]) -> None:
-    """Raise InputError for a set without examples or with missing labels."""
+def check_usable(
+    task: Task, spec: SetSpec, examples: Sequence[Example], paths: Sequence[Path], may_lack_labels: bool = False
+) -> None:
+    """Raise InputError for a set without examples or with missing labels.
+
+    `may_lack_labels`: a set of which no example has a label will do, as it is only predicted.
+    """
     name, files = spec.name, ", ".join(map(str, paths))
     if not examples:
         part = "" if spec.part == "all" else f" (part {spec.part!r})"
@@ -69,7 +74,7 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
             f"{name}{part} has no example in {files}", "at least one", "use a larger file or another split"
         )
     bare = sum(not has_label(example) for example in examples)
-    if bare:
+    if bare and not (may_lack_labels and bare == len(examples)):
         where = task.labels_at_hand.get(spec.split, "")
         role = {"train": "training", "select": "selection"}.get(spec.purpose, "evaluation")
         raise InputError(
@@ -83,7 +88,7 @@ def check_usable(task: Task, spec: SetSpec, examples: Sequence[Example], paths: 
 def check_pairs(spec: SetSpec, examples: Sequence[Example]) -> None:
     """Raise InputError for corpora without a gold pair, as a small limit leaves them: their F1 would say nothing."""
     bitext = [example for example in examples if isinstance(example, BitextExample)]
-    if not bitext:
+    if not bitext or not any(map(has_label, bitext)):
         return
     from stilts.formats.mining import gold_pairs
 

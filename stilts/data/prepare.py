@@ -22,7 +22,7 @@ from stilts.config import SetRef, Study
 from stilts.data.build import Begun, Job, begin, usable_examples, write_piece
 from stilts.data.leaks import LeakCheck
 from stilts.data.provenance import Fingerprints, digest
-from stilts.data.shown import Shown
+from stilts.data.shown import Shown, unlabelled_note
 from stilts.data.sizes import size_note
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -85,13 +85,14 @@ class _Preparation:
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
     _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _read: dict[Path, int] = field(default_factory=dict)  # a set's folder -> size of the whole split
+    _read: dict[Path, int | None] = field(default_factory=dict)  # a set's folder -> size of the whole split
+    _unlabelled: set[Path] = field(default_factory=set)  # the folders of sets without labels
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
         refs = self.make(progress, wanted)
         found = [(spec, self._read[self.folder / ref.folder]) for spec, ref in zip(wanted, refs, strict=True)]
-        note = size_note(found, self.study.data)
-        if note:
+        bare = [ref for ref in dict.fromkeys(refs) if self.folder / ref.folder in self._unlabelled]
+        for note in filter(None, (size_note(found, self.study.data), unlabelled_note(bare))):
             log.warning("%s", note)
         return refs
 
@@ -106,7 +107,7 @@ class _Preparation:
         scored = digest([[refs[s].folder, sources[s]] for s in self.specs if s.purpose == "evaluate"])
         facts = {spec: self.facts(spec, sources[spec], scored) for spec in self.specs}
         state = digest([[refs[s].folder, s.purpose, facts[s]] for s in self.specs])
-        todo = [spec for spec in self.specs if not self.is_current(self.folder / refs[spec].folder, facts[spec])]
+        todo = [spec for spec in self.specs if not self.is_current(self.folder / refs[spec].folder, spec, facts[spec])]
         stamp = self.folder / CHECKED
         if not todo and stamp.is_file() and stamp.read_text() == state:
             return [refs[spec] for spec in wanted]
@@ -119,16 +120,26 @@ class _Preparation:
         write_text(stamp, state)
         return [refs[spec] for spec in wanted]
 
-    def is_current(self, folder: Path, facts: dict[str, Any]) -> bool:
-        """Whether a set is there and made of these facts; its size is noted then."""
+    def may_lack_labels(self, spec: SetSpec) -> bool:
+        """Whether a set is only predicted where it has no labels: what goes into a submission."""
+        return spec.purpose == "evaluate" and self.study.evaluation.split == "test"
+
+    def is_current(self, folder: Path, spec: SetSpec, facts: dict[str, Any]) -> bool:
+        """Whether a set is there, made of these facts and labelled where it must be; its size is noted then."""
         try:
-            manifest = PreparedSet(folder).manifest
+            prepared = PreparedSet(folder)
         except (StiltsError, OSError, ValueError):
             return False
-        if manifest.get("facts") != facts:
+        if prepared.manifest.get("facts") != facts or not (prepared.labelled or self.may_lack_labels(spec)):
             return False
-        self._read[folder] = manifest["read"]
+        self.note(folder, prepared.manifest["read"], prepared.labelled)
         return True
+
+    def note(self, folder: Path, read: int | None, labelled: bool) -> None:
+        """Keep what is said of a set in the end."""
+        self._read[folder] = read
+        if not labelled:
+            self._unlabelled.add(folder)
 
     def sources(self, spec: SetSpec) -> list[dict[str, Any]]:
         try:
@@ -173,7 +184,7 @@ class _Preparation:
         key = (spec.task, spec.split, spec.language)
         if self._last[0] != key:
             self._last = key, read_examples(get_task(spec.task), spec.split, spec.language, self.study.data)[0]
-        return usable_examples(spec, self.study.data, self._last[1])
+        return usable_examples(spec, self.study.data, self._last[1], self.may_lack_labels(spec))
 
     def build(
         self,
@@ -191,7 +202,7 @@ class _Preparation:
             temporary = temporary_of(folders[spec])
             jobs[spec] = Job(
                 spec, self.study.model, self.study.data, facts[spec]["tokenizer"], temporary,
-                frozenset(hits.get(spec, ())), self.labels(spec.task),
+                frozenset(hits.get(spec, ())), self.labels(spec.task), self.may_lack_labels(spec),
             )  # fmt: skip
             calls.append(((spec, None), (begin, (jobs[spec],))))
         shards: dict[SetSpec, dict[int, Shard]] = {}
@@ -209,7 +220,9 @@ class _Preparation:
 
     def finish(self, job: Job, folder: Path, facts: dict[str, Any], begun: Begun, shards: dict[int, Shard]) -> None:
         """Put a set that is whole in its place."""
-        manifest: dict[str, Any] = {"facts": facts, "dropped": begun.dropped, "read": begun.read}
+        manifest: dict[str, Any] = {
+            "facts": facts, "dropped": begun.dropped, "read": begun.read, "labelled": begun.labelled,
+        }  # fmt: skip
         if job.hit:
             log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", job.spec.name,
                         begun.dropped["articles"], begun.dropped["examples"])  # fmt: skip
@@ -219,7 +232,7 @@ class _Preparation:
             manifest["labels"] = job.labels
         in_order = [shards[number] for number in sorted(shards)]
         commit(job.folder, folder, get_task(job.spec.task).format, begun.examples, in_order, manifest)
-        self._read[folder] = begun.read
+        self.note(folder, begun.read, begun.labelled)
 
     def labels(self, name: str) -> tuple[str, ...]:
         """The labels of a task that learns them: every tag of the whole training split, sorted."""

@@ -61,6 +61,15 @@ class Shown:
             self._bar.stop()
 
 
+def unlabelled_note(refs: Sequence[SetRef]) -> str:
+    """One line that names the sets without labels; empty where there are none."""
+    languages: dict[str, list[str]] = {}
+    for ref in refs:
+        languages.setdefault(f"{ref.task}/{ref.split}", []).append(ref.language)
+    named = "; ".join(f"{name}/{','.join(codes)}" for name, codes in languages.items())
+    return f"no labels, so predictions for a submission and no scores: {named}" if named else ""
+
+
 def prepared_facts(folder: Path, refs: Sequence[SetRef]) -> list[dict[str, Any]]:
     """What is prepared, one dict a set, each set once: counts, token lengths, what was truncated and dropped."""
     out = []
@@ -68,6 +77,7 @@ def prepared_facts(folder: Path, refs: Sequence[SetRef]) -> list[dict[str, Any]]
         manifest = PreparedSet(folder / ref.folder).manifest
         spec = manifest["facts"]["spec"]
         kept = {key: manifest[key] for key in ("examples", "rows", "truncated", "tokens", "dropped")}
+        kept["labelled"] = manifest.get("labelled", True)
         named = {key: spec[key] for key in ("task", "split", "language", "part", "limit", "max_length")}
         out.append({**named, "folder": ref.folder, **kept, "truncated_share": manifest["truncated"] / manifest["rows"]})
     return out
@@ -95,7 +105,8 @@ def prepared_table(sets: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 def _part(one: dict[str, Any]) -> str | None:
     limit = None if one["limit"] is None else f"first {one['limit']:,}"
-    return " ".join(filter(None, (None if one["part"] == "all" else one["part"], limit))) or None
+    bare = None if one["labelled"] else "no labels"
+    return ", ".join(filter(None, (None if one["part"] == "all" else one["part"], limit, bare))) or None
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

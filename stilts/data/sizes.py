@@ -20,26 +20,30 @@ def declared_size(task: Task, split: str, language: str) -> int | None:
     return sizes.get(language, sizes.get("*") if language in languages_of(task, "xtreme_r") else None)
 
 
-def size_of(examples: Sequence[Example]) -> int:
-    """What a declared size counts: examples, or the gold pairs of two corpora."""
+def size_of(examples: Sequence[Example]) -> int | None:
+    """What a declared size counts: examples, or the gold pairs of two corpora; None where these are not at hand."""
     if examples and isinstance(examples[0], BitextExample):
+        if examples[0].matches is None:
+            return None
         return sum(len(e.matches or ()) for e in examples if isinstance(e, BitextExample) and e.side == 0)
     return len(examples)
 
 
-def size_note(found: Iterable[tuple[SetSpec, int]], data: DataSettings) -> str:
+def size_note(found: Iterable[tuple[SetSpec, int | None]], data: DataSettings) -> str:
     """One line that names every split whose number of examples is not the declared one; empty where all agree.
 
     Args:
-        found: sets, each with the examples of its whole split in its language (not of the part or limit that is used).
+        found: sets, each with the `size_of` its whole split in its language (not of the part or limit that is used).
         data: a split with a file in `data.files` or a `data.limit` is not compared: it is meant to be another.
     """
     differ: dict[tuple[str, str, int, int, bool], dict[str, None]] = {}
     for spec, count in found:
         task = get_task(spec.task)
         declared = declared_size(task, spec.split, spec.language)
+        if count is None or declared is None:
+            continue
         chosen = spec.split in data.limit.get(spec.task, {}) or not is_official(task, spec.split, spec.language, data)
-        if declared is not None and declared != count and not chosen:
+        if declared != count and not chosen:
             key = (spec.task, spec.split, count, declared, spec.split in task.unverified)
             differ.setdefault(key, {})[spec.language] = None
     lines = [

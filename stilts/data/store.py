@@ -55,6 +55,11 @@ class PreparedSet:
         """The labels that `prepare` learned, in the order of the head's outputs; empty where the task declares them."""
         return tuple(self.manifest.get("labels", ()))
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the examples have labels; a test set without them is predicted and not scored."""
+        return bool(self.manifest.get("labelled", True))
+
     @cached_property
     def rows(self) -> datasets.Dataset:
         """The feature rows; `rows[i]` is a dict of lists and ints."""

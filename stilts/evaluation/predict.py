@@ -6,7 +6,7 @@ waiting in a gather (uneven shards).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,17 @@ class Predictor:
         model: a `MultiTaskModel`, or the DeepSpeed engine's module (ZeRO-3 gathers weights in its hooks).
         world: this rank's place.
         tokens: tokens a forward pass.
+        check: a collective called before each forward pass; it may raise to end the prediction on all ranks.
     """
 
-    def __init__(self, model: MultiTaskModel, world: World, tokens: int = TOKENS_A_BATCH) -> None:
-        self.model, self.world, self.tokens = model, world, tokens
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        world: World,
+        tokens: int = TOKENS_A_BATCH,
+        check: Callable[[str], None] = lambda where: None,
+    ) -> None:
+        self.model, self.world, self.tokens, self.check = model, world, tokens, check
 
     @torch.no_grad()
     def predict(self, task: Task, head: str, prepared: PreparedSet) -> list[Prediction] | None:
@@ -107,6 +114,7 @@ class Predictor:
         mine = cut(longest_first, prepared.lengths, self.model.cost(self.tokens))
         passes = int(self.world.all_gather([len(mine)]).max())
         for number in range(passes):
+            self.check("while predicting")
             numbers = mine[number] if number < len(mine) else []
             features = prepared.read(numbers or [0])
             batch = collate(features, form).to(self.world.device)

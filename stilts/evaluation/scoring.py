@@ -23,7 +23,7 @@ from stilts.provenance import code_version
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
 
-SCORES_FILE = "scores.jsonl"
+SCORES_FILE, PREDICTED_FILE = "scores.jsonl", "predicted.jsonl"
 
 
 def default_layer(layers: int) -> int:
@@ -54,6 +54,8 @@ class Scorer:
     ) -> tuple[dict[str, float], list[Prediction]] | None:
         """Metrics in points and graded predictions, on rank 0; None elsewhere.
 
+        There are no metrics of a set without labels, and its predictions are not graded.
+
         `pool`: what a format that searches searches; without one, the candidates of the set itself. `tuned`: what
         mining tunes its threshold on; without one, the set itself.
         """
@@ -71,6 +73,8 @@ class Scorer:
             predictions = self._retrieve(prepared, retrieval)
         if predictions is None:
             return None
+        if not prepared.labelled:
+            return {}, predictions
         graded = form.grade(task, language, prepared.examples, predictions)
         joined = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
         return graded.metrics, joined
@@ -119,47 +123,67 @@ class Scorer:
 
 
 class ScoreFile:
-    """`scores.jsonl` of a run: the cells that are done; replaced as a whole at each new cell, never half-written."""
+    """`scores.jsonl` of a run: the cells that are done; replaced as a whole at each new cell, never half-written.
 
-    def __init__(self, run_folder: Path, settings: RunSettings) -> None:
-        self.path, self.settings = run_folder / SCORES_FILE, settings
-        self.rows: list[dict[str, Any]] = []
-        if self.path.is_file():
-            rows = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-            self.rows = [row for row in rows if row["config_hash"] == settings.settings_hash]
+    Sets without labels are in `predicted.jsonl` beside it: score rows without `metric` and `value`.
+
+    Args:
+        run_folder: the run's folder.
+        settings: the run's.
+        check: raises where this process must not write any more.
+    """
+
+    def __init__(self, run_folder: Path, settings: RunSettings, check: Callable[[], None] = lambda: None) -> None:
+        self.folder, self.settings, self.check = run_folder, settings, check
+        self.rows, self.predicted = self._read(SCORES_FILE), self._read(PREDICTED_FILE)
 
     def has(self, ref: SetRef) -> bool:
-        """Whether this set's scores are already there."""
-        return any((r["target"], r["split"], r["language"]) == (ref.task, ref.split, ref.language) for r in self.rows)
+        """Whether this set's scores are already there, or its predictions where it has no labels."""
+        done = ((row["target"], row["split"], row["language"]) for row in (*self.rows, *self.predicted))
+        return (ref.task, ref.split, ref.language) in done
 
     def add(self, ref: SetRef, metrics: dict[str, float], facts: dict[str, Any]) -> None:
-        """Append one row a metric; `facts`: n, step, layer and selection."""
-        run = self.settings
+        """Append one row a metric, or one that says that there are predictions; `facts`: n, step, layer, selection."""
+        self.check()
         for metric, value in metrics.items():
-            self.rows.append(
-                {
-                    "study": run.study,
-                    "run": run.run,
-                    "recipe": run.recipe,
-                    "target": ref.task,
-                    "language": ref.language,
-                    "split": ref.split,
-                    "metric": metric,
-                    "value": value,
-                    "n": facts["n"],
-                    "intermediate_seed": run.seeds["intermediate"],
-                    "target_seed": run.seeds["target"],
-                    "condition": "clean",
-                    "noise_seed": None,
-                    "step": facts["step"],
-                    "layer": facts["layer"],
-                    "selection": facts["selection"],
-                    "task_version": get_task(ref.task).version,
-                    "git": code_version(),
-                    "config_hash": run.settings_hash,
-                }
-            )
-        write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+            self.rows.append(self._row(ref, facts, {"metric": metric, "value": value}))
+        if metrics:
+            self._write(SCORES_FILE, self.rows)
+        else:
+            self.predicted.append(self._row(ref, facts, {}))
+            self._write(PREDICTED_FILE, self.predicted)
+
+    def _row(self, ref: SetRef, facts: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
+        run = self.settings
+        return {
+            "study": run.study,
+            "run": run.run,
+            "recipe": run.recipe,
+            "target": ref.task,
+            "language": ref.language,
+            "split": ref.split,
+            **score,
+            "n": facts["n"],
+            "intermediate_seed": run.seeds["intermediate"],
+            "target_seed": run.seeds["target"],
+            "condition": "clean",
+            "noise_seed": None,
+            "step": facts["step"],
+            "layer": facts["layer"],
+            "selection": facts["selection"],
+            "task_version": get_task(ref.task).version,
+            "git": code_version(),
+            "config_hash": run.settings_hash,
+        }
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        """The rows of these settings."""
+        path = self.folder / name
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+        return [row for row in rows if row["config_hash"] == self.settings.settings_hash]
+
+    def _write(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
+        write_text(self.folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def score_all(

@@ -26,10 +26,11 @@ class Collected:
     Attributes:
         folder: `results/`.
         table: the text of xtreme.md.
-        missing: the entries of `missing` in xtreme.json.
+        missing: the entries of `missing` in xtreme.json, but for those of `unlabelled`.
         problems: lines of score files that could not be used.
         cells: number of planned cells (recipe x target x language).
         submissions: the folders for a leaderboard that were written, one a recipe of a study that reports test sets.
+        unlabelled: the entries of `missing` of which all was done but the test set has no labels.
     """
 
     folder: Path
@@ -38,10 +39,30 @@ class Collected:
     problems: list[str]
     cells: int
     submissions: list[Submission] = field(default_factory=list)
+    unlabelled: list[dict[str, str]] = field(default_factory=list)
+
+    def unlabelled_lines(self) -> list[str]:
+        """`unlabelled` as text, the languages of a recipe and target in one line."""
+        languages: dict[tuple[str, str, str], list[str]] = {}
+        for one in self.unlabelled:
+            languages.setdefault((one["recipe"], one["target"], one["reason"]), []).append(one["language"])
+        return [f"no score: {recipe} {target} {' '.join(codes)}: {reason}"
+                for (recipe, target, reason), codes in languages.items()]  # fmt: skip
 
 
 def collect(plan: Plan) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are."""
+    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are.
+
+    Another process that collects the same study is waited for.
+    """
+    from filelock import FileLock
+
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.folder / ".collect.lock"):
+        return _collect(plan)
+
+
+def _collect(plan: Plan) -> Collected:
     folder = plan.folder / "results"
     scores = read_scores(plan)
     content = xtreme(plan, scores)
@@ -61,7 +82,9 @@ def collect(plan: Plan) -> Collected:
     write_text(folder / "xtreme.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     cells = {(cell.recipe, cell.target, cell.language) for cell in plan.cells}
     submissions = write_submissions(plan, scores)
-    return Collected(folder, text, content["missing"], scores.problems, len(cells), submissions)
+    bare = [one for one in content["missing"] if {k: one[k] for k in one if k != "reason"} in content["unlabelled"]]
+    failed = [one for one in content["missing"] if one not in bare]
+    return Collected(folder, text, failed, scores.problems, len(cells), submissions, bare)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:

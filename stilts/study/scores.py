@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stilts.config import RunSettings
 from stilts.status import Status, read_status
 from stilts.study.plan import Cell, Plan
 
-SCORES = "scores.jsonl"
+SCORES, PREDICTED = "scores.jsonl", "predicted.jsonl"
 KEYS = (
     "study", "run", "recipe", "target", "language", "split", "metric", "value", "n", "intermediate_seed",
     "target_seed", "condition", "noise_seed", "step", "layer", "selection", "task_version", "git", "config_hash",
@@ -27,11 +28,13 @@ class Scores:
     Attributes:
         rows: the valid rows, one a cell, in the plan's order.
         missing: cell -> why it has no score.
+        predicted: those of them whose test set has no labels -> number of predictions.
         problems: what is wrong in the files, one line each.
     """
 
     rows: dict[Cell, Row] = field(default_factory=dict)
     missing: dict[Cell, str] = field(default_factory=dict)
+    predicted: dict[Cell, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def value(self, cell: Cell) -> float | None:
@@ -57,6 +60,11 @@ def read_scores(plan: Plan) -> Scores:
                 scores.missing[cell] = found.reasons[cell]
             elif cell in found.rows:
                 scores.rows[cell] = found.rows[cell]
+            elif (cell.target, cell.language) in found.predicted:
+                scores.predicted[cell] = found.predicted[cell.target, cell.language]
+                scores.missing[cell] = (
+                    f"the {cell.split} set has no labels: predictions are in results/submission/{cell.recipe}/"
+                )
             else:
                 scores.missing[cell] = why_missing(runs[name], runs, states)
     scores.problems += _strangers(plan, runs)
@@ -83,10 +91,15 @@ class _RunScores:
         self.run, self.cells = run, cells
         self.rows: dict[Cell, Row] = {}
         self.reasons: dict[Cell, str] = {}
+        self.predicted: dict[tuple[str, str], int] = {}  # target, language -> predictions without scores
         self.problems: list[str] = []
 
     def read(self, plan: Plan) -> None:
-        path = plan.run_folder(self.run.run) / SCORES
+        for name, add in ((SCORES, self._add), (PREDICTED, self._add_predicted)):
+            self._read(plan.run_folder(self.run.run) / name, add)
+
+    def _read(self, path: Path, add: Callable[[Any], str | None]) -> None:
+        """Give every row of a file to `add`, which says what is wrong with it."""
         if not path.is_file():
             return
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -99,9 +112,21 @@ class _RunScores:
                 tail = "was not written to its end" if number == len(lines) else "is no JSON"
                 self.problems.append(f"{path} line {number} {tail}: ignored")
                 continue
-            problem = self._add(row)
+            problem = add(row)
             if problem:
                 self.problems.append(f"{path} line {number}: {problem}")
+
+    def _add_predicted(self, row: Any) -> str | None:
+        """Take one row that says that a set without labels was predicted; what is wrong with it, or None."""
+        if not isinstance(row, dict) or not _number(row.get("n")) or row["n"] < 1:
+            return "no row with a number of predictions: ignored"
+        key = str(row.get("target")), str(row.get("language"))
+        if (*key, row.get("split")) not in {(c.target, c.language, c.split) for c in self.cells.values()}:
+            return f"{' '.join(key)} {row.get('split')} is not in the plan of this run: ignored"
+        if row.get("config_hash") != self.run.settings_hash:
+            return f"{' '.join(key)} is stale: predicted with the settings {row.get('config_hash')}: ignored"
+        self.predicted[key] = int(row["n"])
+        return None
 
     def _add(self, row: Any) -> str | None:
         """Take one row; what is wrong with it, or None."""

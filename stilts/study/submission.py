@@ -14,9 +14,10 @@ from stilts.errors import InputError
 from stilts.files import write_folder
 from stilts.study.plan import Cell, Plan
 from stilts.study.scores import Scores
+from stilts.study.targets import read_limit
 from stilts.submission.base import Row
-from stilts.submission.layout import LAYOUTS, MANIFEST, file_name
-from stilts.tasks import languages_of, target_tasks
+from stilts.submission.layout import LAYOUTS, MANIFEST, expected_size, file_name
+from stilts.tasks import get_task, languages_of, target_tasks
 from stilts.tasks.languages import is_invented
 
 SEEDS = "the study's first intermediate seed and first target seed; seeds are never mixed"
@@ -32,12 +33,14 @@ class Submission:
         texts: path below it -> content.
         files: entries of `files` in the manifest.
         missing: entries of `missing` in the manifest.
+        limited: entries of `limited` in the manifest: tasks of which `data.limit` left out examples.
     """
 
     folder: Path
     texts: dict[str, str] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
+    limited: list[dict[str, Any]] = field(default_factory=list)
 
     def lack(self, task: str, language: str | None, reason: str) -> None:
         """Note a file, or with None all files of a task, that cannot be written."""
@@ -67,6 +70,7 @@ def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
             sets = [ref for ref in run.evaluation_sets if ref.task == task]
             for ref in sets:
                 _add(submission, plan, scores, run, ref, cells[run.run, task, ref.language])
+            submission.limited += _limited(plan, task, [one for one in submission.files if one["task"] == task])
             for language in _left_out(task, plan.study.target.benchmark, sets):
                 submission.lack(task, language, NOT_PLANNED)
         manifest = json.dumps(_manifest(plan, recipe.name, submission), indent=2, ensure_ascii=False) + "\n"
@@ -79,13 +83,15 @@ def _add(
     submission: Submission, plan: Plan, scores: Scores, run: RunSettings, ref: SetRef, cells: Sequence[Cell]
 ) -> None:
     """Add the file of one set, or why there is none."""
-    reason = next((scores.missing[cell] for cell in cells if cell in scores.missing), None)
+    reasons = (scores.missing[cell] for cell in cells if cell in scores.missing and cell not in scores.predicted)
+    reason = next(reasons, None)
     if reason is not None:
         submission.lack(ref.task, ref.language, reason)
         return
     path = plan.run_folder(run.run) / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl"
     try:
-        rows = _rows(path, int(scores.rows[cells[0]]["n"]))
+        first = cells[0]
+        rows = _rows(path, scores.predicted[first] if first in scores.predicted else int(scores.rows[first]["n"]))
         text = LAYOUTS[ref.task].text(rows)
     except InputError as error:
         submission.lack(ref.task, ref.language, f"{path}: {error.found}; expected {error.expected}")
@@ -100,11 +106,27 @@ def _add(
 
 def _rows(path: Path, n: int) -> list[Row]:
     if not path.is_file():
-        raise InputError("there is no such file", "the predictions that were scored", "run it again")
+        raise InputError("there is no such file", "the predictions of the set", "run it again")
     rows: list[Row] = [load_json_row(path, number, text) for number, text in filled_lines(path)]
     if len(rows) != n:
-        raise InputError(f"{len(rows)} predictions", f"{n}, as were scored", "run it again")
+        raise InputError(f"{len(rows)} predictions", f"{n}, as were made", "run it again")
     return rows
+
+
+def _limited(plan: Plan, task: str, files: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The limits of `data.limit` that leave out test examples, or candidates, of a task; `files`: those written.
+
+    A limit that no file reaches leaves out nothing. Where predictions are not as many as the examples read, any counts.
+    """
+    declared = get_task(task)
+    for split in (declared.reported["test"], *(["candidates"] if declared.support == "candidates" else [])):
+        limit = read_limit(plan.study, declared, split)
+        if limit is None or not files:
+            continue
+        counts = {one["language"]: one["predictions"] for one in files}
+        cut = any(n >= limit and n != expected_size(task, language) for language, n in counts.items())
+        if cut or split == "candidates" or not LAYOUTS[task].sized:
+            yield {"task": task, "split": split, "limit": limit}
 
 
 def _left_out(task: str, benchmark: str, sets: Sequence[SetRef]) -> Iterator[str]:
@@ -121,7 +143,8 @@ def _manifest(plan: Plan, recipe: str, submission: Submission) -> dict[str, Any]
         "benchmark": plan.study.target.benchmark,
         "model": plan.study.model.name,
         "seeds": SEEDS,
-        "complete": not submission.missing,
+        "complete": not submission.missing and not submission.limited,
         "files": submission.files,
         "missing": submission.missing,
+        "limited": submission.limited,
     }

@@ -38,6 +38,7 @@ def xtreme(plan: Plan, scores: Scores) -> dict[str, Any]:
         "benchmark": benchmark,
         "recipes": {recipe.name: _recipe(plan, scores, recipe, marks) for recipe in plan.recipes},
         "missing": missing(scores),
+        "unlabelled": unlabelled(scores),
         "tasks_absent": [name for name in target_tasks(benchmark) if name not in plan.targets],
     }
 
@@ -50,6 +51,17 @@ def missing(scores: Scores) -> list[dict[str, str]]:
     return [
         {"recipe": recipe, "target": target, "language": language, "reason": "; ".join(why)}
         for (recipe, target, language), why in reasons.items()
+    ]
+
+
+def unlabelled(scores: Scores) -> list[dict[str, str]]:
+    """The entries of `missing`, without reasons, of which all was done but the test set has no labels."""
+    failed = {(c.recipe, c.target, c.language) for c in scores.missing if c not in scores.predicted}
+    found = dict.fromkeys((cell.recipe, cell.target, cell.language) for cell in scores.predicted)
+    return [
+        {"recipe": recipe, "target": target, "language": language}
+        for recipe, target, language in found
+        if (recipe, target, language) not in failed
     ]
 
 
@@ -123,8 +135,10 @@ def xtreme_markdown(content: dict[str, Any], plan: Plan) -> str:
     if content["tasks_absent"]:
         parts.append(f"Not in this study: {', '.join(content['tasks_absent'])}; averages are over the planned tasks.")
     parts += transductive_lines(plan)
-    if content["missing"]:
-        parts.append(f"{len(content['missing'])} cells are missing: see `missing` in xtreme.json.")
+    if bare := len(content["unlabelled"]):
+        parts.append(f"{bare} cells have predictions and no score, as their test sets have no labels: see submission/.")
+    if failed := len(content["missing"]) - bare:
+        parts.append(f"{failed} cells are missing: see `missing` in xtreme.json.")
     return "\n\n".join(parts) + "\n"
 
 

@@ -96,8 +96,12 @@ def check_folder(folder: Path, benchmark: str | None = None) -> Checked:
         invented = any(map(is_invented, languages))
         for language in languages:
             _check_file(checked, folder, task, language, None if invented else expected_size(task, language))
-    known = {(one.task, one.language) for one in checked.findings}
-    for one in read_manifest(folder).get("missing", []):
+    known, manifest = {(one.task, one.language) for one in checked.findings}, read_manifest(folder)
+    for one in manifest.get("limited", []):
+        task, cut = str(one.get("task")), f"data.limit cut off the {one.get('split')} set at {one.get('limit')}"
+        if not any(map(is_invented, checked.counts.get(task, {}))):
+            checked.findings.append(Finding("size", task, None, str(folder / task), cut))
+    for one in manifest.get("missing", []):
         task, language = one.get("task"), one.get("language")
         if (task, language) not in known and (task, None) not in known:
             checked.findings.append(Finding("missing", str(task), language, str(folder), str(one.get("reason"))))

@@ -78,7 +78,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {"benchmark": str(content["benchmark"]), "missing": [dict(one) for one in content["missing"]]}
+        lists = {key: [dict(one) for one in content.get(key, [])] for key in ("missing", "limited")}
+        return {"benchmark": str(content["benchmark"]), **lists}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no manifest ({error})", "what `stilts collect` writes", "remove it") from None
 

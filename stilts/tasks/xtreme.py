@@ -58,9 +58,9 @@ PAWSX = Task(
     # XTREME strips the labels of its test files, so the labelled official ones come first there.
     files={
         "train": "pawsx/xtreme/train-{language}.tsv|pawsx/x-final/{language}/train.tsv"
-        "|pawsx/x-final/{language}/translated_train.tsv",
-        "dev": "pawsx/xtreme/dev-{language}.tsv|pawsx/x-final/{language}/dev_2k.tsv",
-        "test": "pawsx/x-final/{language}/test_2k.tsv|pawsx/xtreme/test-{language}.tsv",
+        "|pawsx/x-final/{language}/translated_train.tsv|pawsx/train-{language}.tsv",
+        "dev": "pawsx/xtreme/dev-{language}.tsv|pawsx/x-final/{language}/dev_2k.tsv|pawsx/dev-{language}.tsv",
+        "test": "pawsx/x-final/{language}/test_2k.tsv|pawsx/xtreme/test-{language}.tsv|pawsx/test-{language}.tsv",
     },
     labels_at_hand={"test": "test_2k.tsv of x-final; XTREME's copies have none"},
     select="best",

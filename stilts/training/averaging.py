@@ -13,6 +13,7 @@ from stilts.config import Training
 from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.model.weights import full_weights
+from stilts.training.attempt import Attempt
 
 FOLDER = "average"
 
@@ -25,16 +26,18 @@ def averaged_steps(training: Training, steps: int) -> list[int]:
     return [step for step in range(first, steps + 1, training.save_every) if step > 0]
 
 
-def keep_for_average(model: nn.Module, checkpoints: Path, step: int, world: World) -> None:
+def keep_for_average(model: nn.Module, checkpoints: Path, step: int, attempt: Attempt, world: World) -> None:
     """Write the fp32 weights after `step` to `checkpoints/average/`, whole or not at all. A collective."""
     weights = full_weights(model, keep=world.main)
-    if world.main:
+
+    def write() -> None:
         path = _path(checkpoints, step)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(temporary))
-        temporary.replace(path)
-    world.barrier()
+        staged = attempt.stage(FOLDER) / path.name
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(staged))
+        staged.replace(path)
+
+    world.on_main(write)
 
 
 def mean_weights(checkpoints: Path, steps: list[int]) -> dict[str, torch.Tensor]:

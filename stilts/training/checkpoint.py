@@ -1,18 +1,32 @@
-"""Checkpoints of a running run: written to a temporary folder and renamed, so one that exists is whole."""
+"""Checkpoints of a running run: one exists or it does not, and comes back as it was written or not at all.
+
+`checkpoints/step-<n>/` holds `engine/` (DeepSpeed's shards), `state.json` (ours) and `manifest.json` (size and hash of
+every file, written last). It is written in the staging folder of this start of the run and committed by one rename.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stilts.config import Training
 from stilts.distributed import World
-from stilts.errors import InputError
+from stilts.errors import StiltsError
+from stilts.files import sync_folder
+from stilts.training import manifest
+from stilts.training.attempt import Attempt
 from stilts.training.averaging import FOLDER as AVERAGE
+from stilts.training.shard_writer import bytes_of_shards, save_shards
 
 STATE_FILE, ENGINE_TAG = "state.json", "engine"
+_BROKEN = "broken-"
 
 
 @dataclass(frozen=True)
@@ -22,84 +36,182 @@ class TrainingState:
     Attributes:
         step: optimizer steps completed.
         world_size: ranks that wrote the checkpoint.
-        settings_hash: the run's, so that a changed study does not resume from it.
+        settings_hash: the run's, so that a changed study does not resume from it unseen.
+        settings: what decides the run's result, so that a change can be named.
+        validated: the last step whose validation is done; `step` may be one whose validation was cut off.
         best_score, best_step: of the best validation so far, in points.
         bad_validations: validations since then.
+        bad_steps: steps dropped because a loss or gradient was not finite.
+        bad_in_a_row: such steps since the last good one.
         micro_batch_tokens: the budget the run was started with, so that what a GPU probe finds later changes nothing.
+        groups: hyper-parameters of the optimizer's groups.
     """
 
     step: int
     world_size: int
     settings_hash: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    validated: int = 0
     best_score: float | None = None
     best_step: int = 0
     bad_validations: int = 0
+    bad_steps: int = 0
+    bad_in_a_row: int = 0
     micro_batch_tokens: int | None = None
+    groups: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save(engine: Any, folder: Path, state: TrainingState, world: World) -> None:
-    """Commit `checkpoints/step-<n>` and remove older ones. A collective."""
-    final = folder / f"step-{state.step:08d}"
-    temporary = folder / f".{final.name}.tmp"
-    if world.main:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-    world.barrier()
-    # `latest` would exist before the other ranks' shards do: our rename is the commit instead
-    engine.save_checkpoint(str(temporary), tag=ENGINE_TAG, save_latest=False)
-    world.barrier()
-    if world.main:
-        (temporary / STATE_FILE).write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        temporary.rename(final)
-        for old in _committed(folder)[:-1]:
-            shutil.rmtree(old)
-    world.barrier()
+class Checkpoints:
+    """The checkpoints of one run. All methods are collectives.
 
-
-def newest(folder: Path, world: World) -> tuple[Path, TrainingState] | None:
-    """The newest checkpoint as rank 0 sees it, the same on every rank; None if there is none."""
-
-    def look() -> tuple[Path, TrainingState] | None:
-        found = _committed(folder)
-        if not found:
-            return None
-        return found[-1], TrainingState(**json.loads((found[-1] / STATE_FILE).read_text(encoding="utf-8")))
-
-    result: tuple[Path, TrainingState] | None = world.from_main(look() if world.main else None)
-    return result
-
-
-def resume(engine: Any, folder: Path, settings_hash: str, world: World) -> TrainingState:
-    """Load the newest checkpoint into `engine`; a fresh state if there is none.
-
-    Raises InputError when it was made by other settings or another number of ranks.
+    Args:
+        folder: `runs/<run>/checkpoints`.
+        attempt: this start of the run.
+        training: says which ones are kept.
+        log: where damaged ones are named.
     """
-    found = newest(folder, world)
-    if found is None:
-        return TrainingState(0, world.size, settings_hash)
-    path, state = found
-    if state.settings_hash != settings_hash:
-        raise InputError(
-            f"{path} was made by settings {state.settings_hash}",
-            f"this run's settings {settings_hash}",
-            "use another study name, or remove the run's folder to start anew",
+
+    def __init__(self, folder: Path, attempt: Attempt, training: Training, world: World, log: logging.Logger) -> None:
+        self.folder, self.attempt, self.training, self.world, self.log = folder, attempt, training, world, log
+
+    def save(self, engine: Any, state: TrainingState) -> Path:
+        """Commit `step-<n>` and remove what is not kept any more.
+
+        Raises StiltsError on every rank, and leaves what was committed before as it is, where the disk is too small or
+        fails.
+        """
+        needed = int(self.world.all_gather([bytes_of_shards(engine, self.world.main)]).sum())
+        failed = (
+            f"the checkpoint of step {state.step} ({needed:,} bytes) cannot be written below {self.folder.parent}; "
+            "earlier ones are untouched: make room there and run the same command again"
         )
-    if state.world_size != world.size:
-        raise InputError(
-            f"{path} was written by {state.world_size} ranks",
-            f"{world.size} ranks now",
-            f"start the run with {state.world_size} ranks, or remove the checkpoint",
-        )
-    engine.load_checkpoint(str(path), tag=ENGINE_TAG)
-    return state
+        staged: Path = self.world.on_main(lambda: self._stage(state, needed, failed))
+        writer = save_shards(engine, staged, ENGINE_TAG)
+        mine = {str(path.relative_to(staged)): entry for path, entry in writer.written.items()}
+        everybody = self.world.everybody((writer.error, mine))
+        errors = [f"rank {rank}: {error}" for rank, (error, _) in enumerate(everybody) if error]
+        if errors:
+            self.world.on_main(lambda: shutil.rmtree(staged, ignore_errors=True))
+            raise StiltsError(f"{failed} ({errors[0]})")
+        files = {name: entry for _, part in everybody for name, entry in part.items()}
+        final: Path = self.world.on_main(lambda: self._commit(staged, files, state, failed))
+        return final
+
+    def newest(self) -> tuple[Path, TrainingState] | None:
+        """The newest checkpoint that is whole, the same on every rank; None if there is none.
+
+        What is wrong with newer ones is logged, and they are moved out of the way.
+        """
+        for path in self.world.on_main(lambda: _committed(self.folder)[::-1]):
+            problems = self._problems(path)
+            if not problems:
+                return path, self.world.on_main(partial(read_state, path))
+            for problem in problems:
+                self.log.error("checkpoint not used: %s", problem)
+            self.world.on_main(partial(self._set_aside, path))
+        return None
+
+    def finish(self, keep: bool) -> None:
+        """Remove what a finished run needs no more; with `keep`, the checkpoints kept for good stay."""
+
+        def clean() -> None:
+            for path in [*_committed(self.folder), *self.folder.glob(f"{_BROKEN}*"), *self.folder.glob("best-*")]:
+                if not (keep and self._for_good(path)):
+                    self.attempt.discard(path)
+            shutil.rmtree(self.folder / AVERAGE, ignore_errors=True)
+
+        self.world.on_main(clean)
+
+    def best(self, step: int) -> Path:
+        """Where the export of the best model so far lies, if that is the one after `step`."""
+        return self.folder / f"best-{step:08d}"
+
+    # ---- rank 0
+
+    def _stage(self, state: TrainingState, needed: int, failed: str) -> Path:
+        try:
+            self.attempt.check()
+            free = shutil.disk_usage(self.attempt.staging).free
+            if free < needed:
+                raise StiltsError(f"{failed} ({free:,} bytes are free)")
+            self.folder.mkdir(exist_ok=True)
+            staged = self.attempt.stage(_name(state.step))
+            (staged / ENGINE_TAG).mkdir()
+        except OSError as error:
+            raise StiltsError(f"{failed} ({error})") from None
+        return staged
+
+    def _commit(self, staged: Path, files: Mapping[str, manifest.Entry], state: TrainingState, failed: str) -> Path:
+        final = self.folder / staged.name
+        try:
+            out = manifest.HashingFile(staged / STATE_FILE)
+            out.write(json.dumps(asdict(state), indent=1).encode())
+            manifest.write_manifest(staged, {**files, STATE_FILE: out.finish()})
+            sync_folder(staged / ENGINE_TAG)
+            sync_folder(staged)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise StiltsError(f"{failed} ({error})") from None
+        self.attempt.commit(staged, final)
+        self._remove_old(state)
+        return final
+
+    def _remove_old(self, state: TrainingState) -> None:
+        """Keep the last `keep_last`, those for good, and the best models that one of them or this state names."""
+        found = _committed(self.folder)
+        kept = set(found[-self.training.keep_last :]) | {path for path in found if self._for_good(path)}
+        for path in set(found) - kept:
+            self.attempt.discard(path)
+        named = {self.best(state.best_step), *(self.best(read_state(path).best_step) for path in kept)}
+        for path in self.folder.glob("best-*"):
+            if path not in named:
+                self.attempt.discard(path)
+
+    def _for_good(self, path: Path) -> bool:
+        every = self.training.keep_every
+        return bool(every) and path.name.startswith("step-") and int(path.name.split("-")[1]) % every == 0
+
+    def _set_aside(self, path: Path) -> None:
+        away = path.with_name(f"{_BROKEN}{path.name}")
+        self.attempt.discard(away)
+        path.rename(away)
+
+    # ---- all ranks
+
+    def _problems(self, path: Path) -> list[str]:
+        """What is wrong with a checkpoint; the ranks share the reading."""
+
+        def look() -> tuple[dict[str, manifest.Entry], list[str]]:
+            try:
+                files = manifest.read_manifest(path)
+            except ValueError as error:
+                return {}, [str(error)]
+            return files, manifest.strangers(path, files)
+
+        files, found = self.world.on_main(look)
+        if found:
+            return list(found)
+        mine = sorted(files, key=lambda name: -int(files[name]["size"]))[self.world.rank :: self.world.size]
+        parts = self.world.everybody(manifest.damages(path, files, mine))
+        return [problem for part in parts for problem in part]
 
 
-def remove_all(folder: Path) -> None:
-    """Remove the resumable checkpoints of a finished run."""
-    for path in [*folder.glob("*step-*"), folder / AVERAGE]:
-        shutil.rmtree(path, ignore_errors=True)
+def read_state(path: Path) -> TrainingState:
+    """The state in a checkpoint's folder."""
+    content = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
+    known = {one.name for one in fields(TrainingState)}
+    return TrainingState(**{key: value for key, value in content.items() if key in known})
+
+
+def due(training: Training, step: int) -> bool:
+    """Whether a checkpoint is saved after `step`: one to go on from, or one that is kept for good."""
+    return any(every and step % every == 0 for every in (training.save_every, training.keep_every))
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"
 
 
 def _committed(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("step-*") if (p / STATE_FILE).is_file())
+    """Committed checkpoints, oldest first: a folder of this name is one, whatever became of it since."""
+    return sorted(path for path in folder.glob("step-*") if os.path.isdir(path))

@@ -51,8 +51,9 @@ def load(engine: Any, folder: Path, world: World, groups: Sequence[dict[str, Any
             engine.load_checkpoint(str(folder.parent), tag=folder.name)
     except (StiltsError, OSError, RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError) as error:
         problem = first_line(error)
-    if world.all_gather([float(bool(problem))]).any():
-        raise StiltsError(f"{folder} cannot be loaded on {world.size} ranks: {problem or 'see the other ranks'}")
+    problems = [other for other in world.everybody(problem) if other]
+    if problems:
+        raise StiltsError(f"{folder} cannot be loaded on {world.size} ranks: {problems[0]}")
     if engine.zero_optimization():
         _publish(engine.optimizer)
     set_hyper_parameters(engine, groups)

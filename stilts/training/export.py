@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from transformers import PreTrainedTokenizerBase
 
 from stilts.distributed import World
 from stilts.errors import StiltsError
+from stilts.files import sync_files
 from stilts.model.build import FACTS_FILE, HEADS_FILE, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights, iterate_full_weights
+from stilts.training.attempt import Attempt
 
 CARD = """---
 library_name: transformers
@@ -36,38 +37,40 @@ def export_model(
     folder: Path,
     facts: dict[str, Any],
     tokenizer: PreTrainedTokenizerBase,
+    attempt: Attempt,
     world: World,
     weights: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Write fp32 master weights, configuration, tokenizer, heads, model card and `stilts.json` to `folder`.
 
-    A collective. The folder appears by one rename when it is whole. `weights` (rank 0) are written instead of the
-    model's own, named as in it.
+    A collective. The folder appears by one rename when it is whole, and only while `attempt` is the run's current one.
+    `weights` (rank 0) are written instead of the model's own, named as in it.
     """
     if weights is None:
         encoder = full_weights(model.encoder, keep=world.main)
         heads = full_weights(model.heads, keep=world.main)
     else:
         encoder, heads = _part(weights, "encoder."), _part(weights, "heads.")
-    if world.main:
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+
+    def write() -> None:
+        staged = attempt.stage("export")
         config = copy.deepcopy(model.encoder.config)
         config.dtype = torch.float32
         config._attn_implementation = None  # ours is for packed streams; a reader chooses their own
         config.architectures = [type(model.encoder).__name__]
-        config.save_pretrained(temporary)
-        save_file(encoder, str(temporary / "model.safetensors"), metadata={"format": "pt"})
-        save_file({k: v.contiguous() for k, v in heads.items()}, str(temporary / HEADS_FILE))
-        tokenizer.save_pretrained(temporary)
+        config.save_pretrained(staged)
+        save_file(encoder, str(staged / "model.safetensors"), metadata={"format": "pt"})
+        save_file({k: v.contiguous() for k, v in heads.items()}, str(staged / HEADS_FILE))
+        tokenizer.save_pretrained(staged)
         notes = "".join(f"\nTransductive: {note}.\n" for note in facts.get("transductive", []))
-        (temporary / "README.md").write_text(CARD.format(**facts) + notes, encoding="utf-8")
+        (staged / "README.md").write_text(CARD.format(**facts) + notes, encoding="utf-8")
         written = {**facts, "encoder_sha256": digest(encoder), "heads": sorted(model.heads)}
-        (temporary / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    world.barrier()
+        (staged / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
+        sync_files(staged)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        attempt.commit(staged, folder)
+
+    world.on_main(write)
 
 
 def verify_loaded(model: MultiTaskModel, folder: Path, expected_run: str, world: World) -> None:

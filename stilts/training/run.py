@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
-import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,37 +18,45 @@ from stilts.data.store import PreparedSet
 from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
-from stilts.errors import StiltsError
+from stilts.drift import decisive
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
 from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights, set_weights
-from stilts.status import Status, read_status, recorded_status, this_rank, write_status
 from stilts.tasks import get_task
-from stilts.training import averaging, checkpoint
+from stilts.training import averaging
 from stilts.training import engine as engines
+from stilts.training.attempt import Attempt
 from stilts.training.budget import micro_batch_tokens
+from stilts.training.checkpoint import Checkpoints, TrainingState
+from stilts.training.elastic import hyper_parameters
 from stilts.training.export import export_model, verify_loaded
-from stilts.training.loop import Loop, Trainer
+from stilts.training.health import BAD_BATCHES
+from stilts.training.loop import Loop
 from stilts.training.monitor import Board, open_log
+from stilts.training.record import Record
+from stilts.training.resume import resume
 from stilts.training.schedule import labelled, learning_rate, rate_factors, total_steps, warmup_steps
-
-FIRST_WORD = 2.0  # seconds that the other ranks leave rank 0 to say why a run failed
+from stilts.training.stopping import Votes
+from stilts.training.trainer import Trainer
 
 
 def execute(settings: RunSettings, folder: Path) -> None:
     """Train and score one run; skip what is done. `folder` holds run.yaml.
 
-    Raises StiltsError (also InputError); status.json then says "failed" with its line.
+    Raises:
+        Stopped: the ranks were asked to stop; status.json says "stopped", and the same command goes on.
+        StiltsError: it failed (also InputError); status.json says "failed" with its line.
     """
     world = distributed.setup()
-    run = Run(settings, folder, world)
     try:
-        run.go()
-    except BaseException as error:
-        run.failed(error)
-        raise
+        run = Run(settings, folder, world)
+        try:
+            run.go()
+        except BaseException as error:
+            run.record.ended(error)
+            raise
     finally:
         distributed.close()
 
@@ -64,10 +69,11 @@ class Run:
         self.features = (folder / settings.features).resolve()
         self.model_folder = folder / "model"
         self.log: logging.Logger = open_log(folder, world.main)
-        before = read_status(folder)
-        ranks = world.gather(this_rank()) or []
-        self.status = Status("running", before.attempt + 1, before.restarts, before.step, before.steps, ranks=ranks)
-        self._write()
+        self.attempt = Attempt.begin(folder, world)
+        self.record = Record(folder, self.attempt, world, self.log)
+        training = settings.training
+        self.votes = Votes(world, stop_after=training.stop_after, alive=self.record.alive)
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.attempt, training, world, self.log)
 
     def go(self) -> None:
         """Train (unless that is done), score, and say so."""
@@ -105,20 +111,6 @@ class Run:
         self.configure()
         model = self._build(self._start(), self.settings.trains_on, None)
         return self._trainer(engines.build_engine(model, self.config, self.settings.training, self.world))
-
-    def failed(self, error: BaseException) -> None:
-        """Record why the run ended; any rank may be the first to know."""
-        line = " ".join(str(error).split()) or type(error).__name__
-        if not self.world.main:
-            time.sleep(FIRST_WORD)  # rank 0's own failure is the cause, this rank's lost connection its consequence
-        if recorded_status(self.folder).state in ("failed", "done"):
-            return
-        if not isinstance(error, StiltsError):
-            self.log.error("".join(traceback.format_exception(error)))
-            line = f"{type(error).__name__}: {line}"
-        ranks = recorded_status(self.folder).ranks
-        self.status = replace(self.status, state="failed", error=line, heartbeat=0.0, ranks=ranks)
-        write_status(self.folder, self.status)
 
     # ---- start
 
@@ -173,33 +165,34 @@ class Run:
         self.start_sha256 = digest(start_weights) if self.world.main else ""
         del start_weights
         engine = engines.build_engine(model, self.config, training, self.world)
-        checkpoints = self.folder / "checkpoints"
-        state = checkpoint.resume(engine, checkpoints, settings.settings_hash, self.world)
+        fresh = TrainingState(0, self.world.size, settings.settings_hash, decisive(settings))
+        fresh = replace(fresh, groups=hyper_parameters(engine))
+        state = resume(engine, self.checkpoints, fresh, settings.allow_drift, self.world, self.log)
         trainer = self._trainer(engine, state.micro_batch_tokens)
         state = replace(state, micro_batch_tokens=trainer.cost.budget)
         if state.step:
-            self._update(restarts=self.status.restarts + 1)
+            self.record.update(restarts=self.record.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
-        self._update(step=state.step, steps=trainer.steps)
+        self.record.update(step=state.step, steps=trainer.steps)
         self.board = Board(self.folder / "tensorboard", self.world.main, state.step + 1)
         scorer = self._scorer(trainer.engine.module)
         best = training.select == "best" and settings.selection_sets
+        module, kept = trainer.engine.module, self.checkpoints
         loop = Loop(
             trainer,
-            checkpoints,
+            kept,
             self.log,
             self.board,
             validate=(lambda step: self._validate(scorer, step)) if best else None,
-            keep_best=lambda step: self._export(trainer.engine.module, checkpoints / "best", step),
+            keep_best=lambda step: self._export(module, kept.best(step), step),
             keep_for_average=lambda step: averaging.keep_for_average(
-                trainer.engine.module, checkpoints, step, self.world
+                module, kept.folder, step, self.attempt, self.world
             ),
-            heartbeat=lambda step, loss, speed: self._update(step=step, loss=loss, tokens_per_second=speed),
+            heartbeat=lambda step, loss, speed: self.record.update(step=step, loss=loss, tokens_per_second=speed),
         )
         state = loop.run(state)
-        self._update(step=state.step)
-        step = self._finish(trainer, checkpoints, state.step, bool(best))
-        return trainer.engine.module, step
+        self.record.update(step=state.step)
+        return module, self._finish(trainer, state, bool(best))
 
     def _trainer(self, engine: Any, budget: int | None = None) -> Trainer:
         """What runs the steps; `budget` is the tokens a micro-batch had before a resume."""
@@ -226,9 +219,9 @@ class Run:
         if budget is None or training.micro_batch_tokens is not None:
             budget = micro_batch_tokens(training, engine, rows, self.world)
         self.log.info("micro-batches of at most %d tokens", budget)
-        mixture, bad_batch = Mixture(shares, steps, settings.seed), self.folder / "bad_batch.json"
+        mixture, bad = Mixture(shares, steps, settings.seed), self.folder / BAD_BATCHES
         own = rate_factors(training, settings.mlm)
-        return Trainer(engine, training, rows, mixture, steps, settings.seed, budget, self.world, bad_batch, own)
+        return Trainer(engine, training, rows, mixture, steps, settings.seed, budget, self.world, bad, own, self.votes)
 
     def _validate(self, scorer: Scorer, step: int) -> float:
         """The mean task score over the selection sets, in points, the same on every rank."""
@@ -245,26 +238,22 @@ class Run:
         self.log.info("step %d: selection score %.3f", step, score)
         return score
 
-    def _finish(self, trainer: Trainer, checkpoints: Path, step: int, best: bool) -> int:
+    def _finish(self, trainer: Trainer, state: TrainingState, best: bool) -> int:
         """Put the chosen model into `model/` and into memory; returns the step it was trained for."""
-        model: MultiTaskModel = trainer.engine.module
+        model, step = trainer.engine.module, state.step
         averaged = averaging.averaged_steps(trainer.training, step)
         if averaged:
-            weights = averaging.mean_weights(checkpoints, averaged)
+            weights = averaging.mean_weights(self.checkpoints.folder, averaged)
             self._export(model, self.model_folder, step, weights)
             set_weights(model, weights)
             self.log.info("the mean of the models of steps %s", ", ".join(map(str, averaged)))
         elif not best:
             self._export(model, self.model_folder, step)
         else:
-            if self.world.main:
-                shutil.rmtree(self.model_folder, ignore_errors=True)
-                (checkpoints / "best").rename(self.model_folder)
-            self.world.barrier()
-            step = int(read_facts(self.model_folder)["steps"])
+            step = state.best_step
+            self.world.on_main(lambda: self.attempt.commit(self.checkpoints.best(step), self.model_folder))
             set_weights(model, _exported_weights(self.model_folder))
-        if self.world.main:
-            checkpoint.remove_all(checkpoints)
+        self.checkpoints.finish(keep=self.settings.kind == "intermediate")
         self.log.info("the model of step %d is in %s", step, self.model_folder)
         return step
 
@@ -285,7 +274,7 @@ class Run:
             "version": __version__,
             "transductive": self._transductive(),
         }
-        export_model(model, folder, facts, self.tokenizer, self.world, weights)
+        export_model(model, folder, facts, self.tokenizer, self.attempt, self.world, weights)
 
     def _transductive(self) -> list[str]:
         """Where raw text of this run comes from evaluation sets, or that of the run it starts from; a line each."""
@@ -299,8 +288,8 @@ class Run:
     def _load(self, start: str) -> tuple[MultiTaskModel, int]:
         """A model to score with: this run's export, or the start model where nothing is trained."""
         own = bool(self.settings.trains_on)
-        if own and self.world.main:
-            checkpoint.remove_all(self.folder / "checkpoints")
+        if own:
+            self.checkpoints.finish(keep=self.settings.kind == "intermediate")
         self.board = Board(self.folder / "tensorboard", self.world.main)
         name = str(self.model_folder) if own else start
         heads = self.settings.trains_on if own else []
@@ -320,15 +309,15 @@ class Run:
 
     def _score(self, model: MultiTaskModel, step: int) -> None:
         settings = self.settings
-        scores = ScoreFile(self.folder, settings)
+        scores = ScoreFile(self.folder, settings, self.attempt.check)
         chosen = "+".join(ref.name for ref in settings.selection_sets)
         facts = {"step": step, "selection": f"best:{chosen}" if chosen and settings.trains_on else "last"}
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
             self.board.scalars(step, _eval_tags(ref, metrics))
-            text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items())
+            text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items()) or "predicted, the set has no labels"
             self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
-            self._update()
+            self.record.update()
 
         score_all(self._scorer(model), scores, self.folder, self.features, facts, on_cell)
         final = {f"eval/{r['target']}/{r['language']}/{r['metric']}": r["value"] for r in scores.rows}
@@ -345,25 +334,17 @@ class Run:
             },
             final,
         )
-        self._update(state="done")
+        self.record.update(state="done")
+        if self.world.main:
+            self.attempt.close()
         self.log.info("done: %d scores", len(scores.rows))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
-        predictor = Predictor(model, self.world)
+        predictor = Predictor(model, self.world, check=self.votes.check)
         return Scorer(predictor, self.settings.trains_on, int(model.encoder.config.num_hidden_layers))
 
     def _retrieval(self, task: str) -> RetrievalSettings:
         return self.settings.retrieval.get(task, RetrievalSettings())
-
-    # ---- status
-
-    def _update(self, **changes: Any) -> None:
-        self.status = replace(self.status, heartbeat=0.0, **changes)
-        self._write()
-
-    def _write(self) -> None:
-        if self.world.main:
-            write_status(self.folder, self.status)
 
 
 def _eval_tags(ref: SetRef, metrics: Mapping[str, float]) -> dict[str, float]:

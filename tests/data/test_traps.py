@@ -5,7 +5,7 @@
 | XTREME's dev files of TyDiQA carry empty answers | `test_sets_without_labels_are_refused` |
 | TyDiQA's training files of en, sw and ko at hand are labelled | `test_tydiqas_training_files_are_labelled_and_their_ids_repeat` |
 | TyDiQA's training ids repeat | the same; `test_readers.py`: `test_repeated_ids_become_unique` |
-| XTREME's test files of XNLI, PAWS-X and PANX carry no labels | `test_sets_without_labels_are_refused`; `test_readers.py`: `test_two_columns_are_unlabelled` |
+| XTREME's test files of XNLI, PAWS-X and PANX carry no labels | `test_sets_without_labels_are_refused`; `test_readers.py`: `test_two_columns_are_unlabelled`; predicted for a submission: `test_unlabelled.py` |
 | PAWS-X has "NS" rows | `test_pawsx_keeps_every_row`; `test_learned.py`: `test_placeholders_are_scored_and_not_trained_on` |
 | CommonsenseQA holds two equal choices | `test_read_choice.py`: `test_commonsenseqa_holds_equal_choices` |
 | the labels of English COPA's test set are placeholders | `test_english_copa_has_no_test_set_to_score` |

@@ -90,7 +90,7 @@ def test_a_run_cut_off_in_training_ends_with_the_same_bytes(study: Path, config:
     straight = run("straight")
     with pytest.raises(RankFailed, match="cut off here"):
         run_ranks(cases.cut_off, 2, study / "logs-cut0", str(study / "runs/cut/run.yaml"), 7)
-    assert [p.name for p in (study / "runs/cut/checkpoints").iterdir()] == ["step-00000006"]
+    assert sorted(p.name for p in (study / "runs/cut/checkpoints").iterdir()) == ["step-00000004", "step-00000006"]
     assert run("cut") == straight
     assert scores(study, "cut") == scores(study, "straight")
     assert json.loads((study / "runs/cut/status.json").read_text())["restarts"] == 1
@@ -107,14 +107,6 @@ def test_a_run_cut_off_in_scoring_scores_only_what_is_missing(study: Path) -> No
     run_ranks(cases.run_file, 1, study / "logs2", str(path))
     assert (folder / "scores.jsonl").read_text() == whole
     assert [p.name for p in (folder / "predictions/xnli").iterdir()] == ["dev-fr.jsonl"]
-
-
-def test_another_number_of_ranks_is_refused(study: Path) -> None:
-    path = tiny.make_run(study, study / "model", "run", {"mnli": 24}, training={"save_every": 2})
-    with pytest.raises(RankFailed, match="cut off here"):
-        run_ranks(cases.cut_off, 2, study / "logs1", str(path), 3)
-    with pytest.raises(RankFailed, match="was written by 2 ranks"):
-        run_ranks(cases.run_file, 1, study / "logs2", str(path))
 
 
 @pytest.mark.parametrize("config", ["zero2", "zero3"])

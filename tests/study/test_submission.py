@@ -19,6 +19,7 @@ from stilts.settings import read
 from stilts.status import Status, write_status
 from stilts.study.collect import collect
 from stilts.study.plan import Plan, expand
+from stilts.study.submission import Submission, _limited, _manifest
 from stilts.study.write import write
 from stilts.submission.layout import MANIFEST
 from stilts.tasks import get_task
@@ -218,6 +219,45 @@ def test_several_seeds_are_not_mixed(tmp_path: Path) -> None:
     assert (folder / "xnli/test-qaa.tsv").read_text().split() == predicted
 
 
+def test_a_task_under_a_limit_is_named(tmp_path: Path, call) -> None:
+    """Seven examples were read: a limit of seven may have cut more off, one of eight has not."""
+    limits = {"xnli": {"test": 7, "dev": 3}, "udpos": {"test": 8}, "tatoeba": {"dev": 2, "test": 7}}
+    target = {"languages": ["de"], "benchmark": "xtreme", "tasks": list(limits)}
+    study = study_of(tmp_path, data={"limit": limits}, target=target)
+    plan = run(expand(study))
+    (submission,) = collect(plan).submissions
+    content = manifest_of(plan)
+    assert content["limited"] == [
+        {"task": "xnli", "split": "test", "limit": 7}, {"task": "tatoeba", "split": "test", "limit": 7}
+    ]  # fmt: skip
+    found = json.loads(call("score", "--predictions", submission.folder, "--json")[1])["findings"]
+    said = {one["task"]: one["reason"] for one in found if one["kind"] == "size" and one["language"] is None}
+    assert said == dict.fromkeys(("xnli", "tatoeba"), "data.limit cut off the test set at 7")
+
+
+def test_a_limit_alone_makes_a_submission_incomplete(tmp_path: Path) -> None:
+    limited = expand(study_of(tmp_path, data={"limit": {"xnli": {"test": 7}}}, target={"tasks": ["xnli"]}))
+    for plan in (limited, expand(study_of(tmp_path, target={"tasks": ["xnli"]}))):
+        one = Submission(tmp_path, files=[{"task": "xnli", "language": "de", "predictions": 7}])
+        one.limited += _limited(plan, "xnli", one.files)
+        assert _manifest(plan, "none", one)["complete"] == (plan is not limited)
+
+
+def test_limits_that_no_count_shows(tmp_path: Path) -> None:
+    """Pairs are fewer than the sentences read, and candidates are no predictions."""
+    limits = {"bucc2018": {"test": 100, "dev": 9}, "mewslix": {"candidates": 50, "test": 100}}
+    plan = expand(study_of(tmp_path, data={"limit": limits}))
+    files = [{"language": "de", "predictions": 30}]
+    assert list(_limited(plan, "bucc2018", files)) == [{"task": "bucc2018", "split": "test", "limit": 100}]
+    assert list(_limited(plan, "mewslix", files)) == [{"task": "mewslix", "split": "candidates", "limit": 50}]
+    assert list(_limited(plan, "mewslix", [])) == []
+
+
+def test_a_limit_as_large_as_the_official_set_is_none(tmp_path: Path) -> None:
+    plan = expand(study_of(tmp_path, data={"limit": {"xnli": {"test": 5010}}}))
+    assert list(_limited(plan, "xnli", [{"language": "de", "predictions": 5010}])) == []
+
+
 def test_a_study_of_dev_sets_writes_none(tmp_path: Path) -> None:
     plan = run(expand(study_of(tmp_path, evaluation={"split": "dev"}, target={"tasks": ["xnli", "xquad"]})))
     assert collect(plan).submissions == []
@@ -254,7 +294,7 @@ def _study_file(folder: Path) -> Path:
 
 BROKEN = {
     "no file": ("xnli", lambda rows: None, "there is no such file"),
-    "a row too few": ("xnli", lambda rows: rows[1:], "6 predictions; expected 7, as were scored"),
+    "a row too few": ("xnli", lambda rows: rows[1:], "6 predictions; expected 7, as were made"),
     "an unknown label": ("xnli", lambda rows: [{**rows[0], "prediction": "yes"}, *rows[1:]], "row 1 predicts 'yes'"),
     "no prediction": ("xcopa", lambda rows: [{"id": "a"}, *rows[1:]], "row 1 predicts None"),
     "a yes": ("xcopa", lambda rows: [{"prediction": True}, *rows[1:]], "row 1 predicts True"),

@@ -10,6 +10,7 @@ import torch
 from stilts.config import Training
 from stilts.distributed import World
 from stilts.errors import StiltsError
+from stilts.training.attempt import Attempt
 from stilts.training.averaging import averaged_steps, keep_for_average, mean_weights
 
 ALONE = World(0, 1, 0, torch.device("cpu"))
@@ -22,10 +23,10 @@ def test_the_last_steps_save_every_apart() -> None:
 
 
 def test_mean_of_the_kept_models(tmp_path: Path) -> None:
-    module = torch.nn.Linear(2, 1)
+    module, attempt = torch.nn.Linear(2, 1), Attempt.begin(tmp_path, ALONE)
     for step, value in ((1, 1.0), (2, 4.0)):
         torch.nn.init.constant_(module.weight, value)
-        keep_for_average(module, tmp_path, step, ALONE)
+        keep_for_average(module, tmp_path, step, attempt, ALONE)
     assert mean_weights(tmp_path, [1, 2])["weight"].tolist() == [[2.5, 2.5]]
     with pytest.raises(StiltsError, match="average_last"):
         mean_weights(tmp_path, [1, 2, 3])
