@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.distributed_c10d as c10d
 
 from stilts.errors import StiltsError
 from stilts.setup_ops import use_own_folder
 
-TIMEOUT_MINUTES = 30
+TIMEOUT = 1800.0  # seconds that a collective waits for the other ranks
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,15 @@ class World:
         return found
 
 
-def setup() -> World:
+def setup(timeout: float = TIMEOUT) -> World:
     """Join the process group that the launcher's environment describes; alone, make a group of one.
 
-    Raises StiltsError when Slurm started more tasks than the ranks that found each other.
+    Args:
+        timeout: seconds that a collective waits for the other ranks. They find each other first, and are given
+            `TIMEOUT` seconds for that, as nodes may start minutes apart.
+
+    Raises:
+        StiltsError: Slurm started more tasks than the ranks that found each other.
     """
     _map_launcher_environment()
     use_own_folder()
@@ -122,11 +128,23 @@ def setup() -> World:
         dist_backend="nccl" if device.type == "cuda" else "gloo",
         auto_mpi_discovery=False,
         verbose=False,
-        timeout=datetime.timedelta(minutes=TIMEOUT_MINUTES),
+        timeout=datetime.timedelta(seconds=max(timeout, TIMEOUT)),
     )
     if device.type == "cpu":
         _unlink_shared_memory(rank)
+    set_timeouts(timeout)
     return World(rank, size, local_rank, device)
+
+
+def set_timeouts(seconds: float) -> None:
+    """Let the collectives of every process group that is there now fail after `seconds` without an answer.
+
+    Call it again when DeepSpeed has made its engine: the groups of ZeRO and of data parallelism get torch's half hour,
+    whatever the world's timeout is (DEEPSPEED_TIMEOUT does not reach them, either). torch 2.13 has no public function
+    for it and no public list of groups: torch/distributed/distributed_c10d.py, `_set_pg_timeout` and `_world`.
+    """
+    for group in list(c10d._world.pg_map):
+        c10d._set_pg_timeout(datetime.timedelta(seconds=seconds), group)
 
 
 def _unlink_shared_memory(rank: int) -> None:

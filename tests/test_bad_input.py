@@ -85,11 +85,6 @@ def test_evaluation_files_without_labels(real_data: Path, tmp_path: Path) -> Non
     assert "label" in line or "answer" in line
 
 
-def test_test_files_without_labels(real_data: Path, tmp_path: Path) -> None:
-    line = prepare(tmp_path, study(real_data, ["xnli"], ["de"], evaluation={"split": "test"}))
-    assert "test-de.tsv" in line
-
-
 def test_training_data_that_overlap_an_evaluation_set(real_data: Path, tmp_path: Path) -> None:
     line = prepare(tmp_path, study(real_data, ["xquad"], ["de"]))
     assert re.search(r"share \d+ ids", line)

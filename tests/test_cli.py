@@ -14,6 +14,7 @@ import yaml
 from stilts import cli
 from stilts.errors import StiltsError, Stopped
 from stilts.status import Status, write_status
+from stilts.study import local
 from stilts.study.write import study_lock
 
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -202,6 +203,24 @@ def test_status_and_logs(call, study, tmp_path):
     assert call("logs", study, folder.name)[1] == "from the launcher\n"
     (folder / "log.txt").write_text("from rank 0\n")
     assert call("logs", study, folder.name)[1] == "from rank 0\n"
+
+
+def test_drift_is_allowed_by_name(call, study, tmp_path, monkeypatch):
+    call("plan", study)
+    run = "target-none-xnli-t1"
+    write_status(tmp_path / "out" / "s" / "runs" / run, Status("stopped", 1))
+    for command in ("plan", "prepare", "run", "collect"):
+        code, _, err = call(command, study, "training.max_steps=4")
+        assert code == 2
+        assert "training.max_steps 3 -> 4" in err
+        assert len(err.splitlines()) == 1
+    code, _, err = call("plan", study, "training.max_steps=4", "--allow-drift", "model", "--allow-drift", "training")
+    assert (code, err) == (0, f"note: {run} goes on with training.max_steps 3 -> 4\n")
+    given = []
+    monkeypatch.setattr(local, "run_study", lambda *_, allow_drift: given.append(allow_drift))
+    monkeypatch.setattr(cli, "_report", lambda collected: None)
+    assert call("run", "--allow-drift", "model", study)[0] == 0
+    assert given == [["model"]]
 
 
 def test_tasks(call):

@@ -120,6 +120,7 @@ class _Loop:
         self.done = {run.run for run in plan.runs if self._recorded(run.run).state == "done"}
         self.failed: dict[str, str] = {}
         self.stopped: list[str] = []  # those of the failed that go on when they are run again
+        self.told: set[str] = set()  # runs whose wait for old ranks was told
         self.ending: str | None = None  # why all runs are being ended
         self.waiting = {run.run: run for run in plan.runs if run.run not in self.done}
         if self.done:
@@ -213,8 +214,11 @@ class _Loop:
             return False
         if not ranks_here(status) and time.time() - status.heartbeat > FOREIGN:
             return False
+        names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
+        if run not in self.told:
+            self.told.add(run)
+            self.progress.line(f"{self._count()} {run}: waits for processes of an earlier start ({names})")
         if time.monotonic() - self.began > OLD_RANKS:
-            names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
             self._give_up(run, f"processes of an earlier start may still run ({names}); end them first")
         return True
 

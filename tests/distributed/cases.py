@@ -22,6 +22,25 @@ def run_file(path: str, *overrides: str) -> None:
     execute(load_run(path, overrides), Path(path).parent)
 
 
+def run_with_faults(path: str, injected: list[Any], report: str, *overrides: str, vote_seconds: float = 0.0) -> str:
+    """A run as train.py does it, with faults in this rank: "done", "stopped", or the error's line."""
+    import faults
+    from stilts.errors import StiltsError, Stopped
+    from stilts.training import stopping
+
+    stopping.VOTE_SECONDS = vote_seconds  # 0: a vote before each micro-batch
+    stopping.REQUEST.install()
+    faults.install(injected, Path(report), int(os.environ["RANK"]))
+    try:
+        run_file(path, *overrides)
+    except Stopped as error:
+        assert error.exit_code == 75
+        return "stopped"
+    except StiltsError as error:
+        return str(error)
+    return "done"
+
+
 def losses(path: str, *overrides: str) -> dict[str, Any]:
     """Losses of every step, and the fp32 weights afterwards (rank 0)."""
     from stilts.model.weights import full_weights

@@ -142,6 +142,7 @@ def test_ranks_of_an_earlier_start_are_waited_for(short, monkeypatch):
     only = replace(short, runs=short.runs[:1])
     with local.stop_signals() as stop:
         local.execute(only, lambda *_: ["false"], stop, [[]], out)
+    assert out.getvalue().count(f"{name}: waits for processes of an earlier start ({this_rank()['host']}:") == 1
     assert "processes of an earlier start may still run" in out.getvalue()
     assert recorded_status(short.run_folder(name)).state == "running"
 
