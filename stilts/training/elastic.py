@@ -102,8 +102,9 @@ def _fill(engine: Any, shards: Shards, rank: int) -> None:
     state = optimizer.optimizer.state
     for flat in _flats(optimizer):
         state[flat] = {key: torch.zeros_like(flat) for key in shards.moments}
-        for key, value in shards.scalars.items():
-            state[flat][key] = value.to(flat.device, copy=True) if torch.is_tensor(value) else value
+        for key, value in shards.scalars.items():  # `step`: a tensor for torch's optimizers, a number for DeepSpeed's
+            torch_own = isinstance(optimizer.optimizer, torch.optim.AdamW)
+            state[flat][key] = torch.tensor(float(value), device=flat.device) if torch_own else int(value)
     for place in _places(engine, rank):
         if shards.count(place.name) != place.size:
             raise StiltsError(f"{place.name} has {place.size} elements, {shards.count(place.name)} in the checkpoint")
