@@ -4,7 +4,7 @@
 
 Saving: a random XLM-R of about 57 M parameters (`--hidden` changes that) in bf16 with AdamW, one engine. A round is the
 three arms and the three in reverse order, each to a folder of its own that is removed again; the seconds are those of
-the slowest rank. Ours hashes, waits for the disk and commits by a rename; the third arm tells what waiting for the disk alone
+the slowest rank. Ours hashes, waits for the disk and commits by a rename; the third arm tells what waiting alone
 takes: bare, and then fsync of every file.
 
 Position: seconds from nothing to the first batch of a run over 200,000 rows that goes on after step 10, 1,000 and
