@@ -1,9 +1,9 @@
-"""Goes on from a checkpoint that another number of ranks wrote: each rank reads its new share from the old shards.
+"""Goes on from a checkpoint that another number of ranks, or ZeRO-1, 2 or 3, wrote: each rank reads its new share.
 
-DeepSpeed's own way, universal checkpoints, was tried first (0.19.8, 2 ranks -> 1 and 3): it converts AdamW's state only
-(SGD is a KeyError), gives every group the first one's settings under ZeRO-3, and has one process write
-the state twice before anybody can load. Here no rank reads more than its share, nothing is written, and only
-the sources of the numbers are DeepSpeed's (`stilts.training.shards`).
+DeepSpeed's own way, universal checkpoints, was tried first (0.19.8, 2 ranks -> 1 and 3). It knows AdamW's state only
+(SGD: KeyError), gives every group the settings of the first one under ZeRO-3, and one process has to write all state
+twice before any rank can load, each of them whole parameters. Here a rank copies its share of every parameter from the
+shards as they are (`stilts.training.shards`): nothing is converted, written, or waited for.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ class _Place:
 def load(engine: Any, folder: Path, world: World, groups: Sequence[dict[str, Any]]) -> None:
     """Bring a fresh engine to where the checkpoint in `folder` (DeepSpeed's own files) stands. A collective.
 
-    fp32 masters, optimizer state and counters; `groups` are the checkpoint's `hyper_parameters`. Frozen parameters
-    and buffers stay as the run built them: training does not change them. No rank waits for another but for
-    the reading of equal shares.
+    fp32 masters, optimizer state and counters come from the shards, the groups' settings from `groups`
+    (`hyper_parameters`). Frozen parameters and buffers stay as the run built them: training does not change them.
 
-    Raises StiltsError on every rank when any cannot read its share, InputError with state on NVMe.
+    Raises StiltsError on every rank when any cannot read its share, InputError where state is offloaded to NVMe.
     """
     _refuse_nvme(engine)
     problem = ""
     try:
         if engine.zero_optimization():
             _fill(engine, Shards(folder), world.rank)
-        else:  # without ZeRO every rank has everything, whatever their number
+        elif any(folder.glob("*_optim_states.pt")):
+            raise StiltsError("it holds shards of ZeRO, which this run does not use")
+        else:  # every rank has everything, whatever their number
             engine.load_checkpoint(str(folder.parent), tag=folder.name)
     except (StiltsError, OSError, RuntimeError, ValueError, LookupError, EOFError, pickle.UnpicklingError) as error:
         problem = first_line(error)
@@ -101,8 +102,9 @@ def _fill(engine: Any, shards: Shards, rank: int) -> None:
     state = optimizer.optimizer.state
     for flat in _flats(optimizer):
         state[flat] = {key: torch.zeros_like(flat) for key in shards.moments}
-        for key, value in shards.scalars.items():
-            state[flat][key] = value.to(flat.device, copy=True) if torch.is_tensor(value) else value
+        for key, value in shards.scalars.items():  # `step`: a tensor for torch's optimizers, a number for DeepSpeed's
+            torch_own = isinstance(optimizer.optimizer, torch.optim.AdamW)
+            state[flat][key] = torch.tensor(float(value), device=flat.device) if torch_own else int(value)
     for place in _places(engine, rank):
         if shards.count(place.name) != place.size:
             raise StiltsError(f"{place.name} has {place.size} elements, {shards.count(place.name)} in the checkpoint")
@@ -110,8 +112,9 @@ def _fill(engine: Any, shards: Shards, rank: int) -> None:
         shards.read(place.name, MASTER, place.start, place.flat.detach()[where])
         for key in shards.moments:
             shards.read(place.name, key, place.start, state[place.flat][key][where])
-    for key, value in shards.counters.items():
-        setattr(engine, key, value)
+    for owner, values in ((engine, shards.counters), (optimizer, shards.scaling)):
+        for key, value in values.items():
+            setattr(owner, key, value)
 
 
 def _flats(optimizer: Any) -> list[torch.Tensor]:

@@ -22,6 +22,7 @@ from stilts.errors import StiltsError
 MASTER = "fp32"
 _FILE = re.compile(r"(?:bf16_)?zero_pp_rank_(\d+)_mp_rank_00_optim_states\.pt")
 _COUNTERS = ("global_steps", "global_samples", "skipped_steps")
+_SCALING = ("loss_scaler", "dynamic_loss_scale", "overflow")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Shards:
         moments: names of the optimizer's states that have an element for each of a parameter's; () for plain SGD.
         scalars: its other states, the same for every parameter (`step`).
         counters: the engine's own, by attribute.
+        scaling: the ZeRO optimizer's loss scaling (fp16), by attribute.
 
     Raises StiltsError for a missing shard, or shards that contradict each other.
     """
@@ -56,6 +58,7 @@ class Shards:
         scalars: list[dict[str, Any]] = []
         for rank, file in enumerate(_files(folder, int(model["dp_world_size"]))):
             shard = _load(file)["optimizer_state_dict"]
+            self.scaling: dict[str, Any] = {key: shard[key] for key in _SCALING if key in shard}
             if "fp32_flat_groups" in shard:
                 found = _equal_parts(shard, model["param_shapes"], rank, int(model["dp_world_size"]))
             else:
@@ -129,6 +132,8 @@ def _scalars(state: Mapping[str, Any]) -> dict[str, Any]:
 def _files(folder: Path, ranks: int) -> list[Path]:
     """The ranks' optimizer files in rank order."""
     found = {int(match.group(1)): path for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))}
+    if not found:
+        raise StiltsError(f"{folder} holds no optimizer shards of ZeRO")
     missing = sorted(set(range(ranks)) - set(found))
     if missing or len(found) != ranks:
         what = f"no optimizer shard of rank {missing[0]}" if missing else f"{len(found)} optimizer shards"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -21,6 +20,7 @@ from stilts.training.stopping import REQUEST
 from stilts.training.trainer import StepResult, Trainer
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+SETTINGS = ("weight_decay", "rate_scale", "betas", "eps")
 
 
 def run_until(path: str, stop: int | None, *overrides: str) -> list[tuple[str, list[str], float]]:
@@ -48,29 +48,25 @@ def run_until(path: str, stop: int | None, *overrides: str) -> list[tuple[str, l
 def part(path: str, first: int, last: int, start: str | None, end: str | None, *overrides: str) -> dict[str, Any]:
     """Steps `first` to `last` of a run, from the checkpoint `start` on, which is then saved as `end`.
 
-    Losses, examples, optimizer groups and on rank 0 the whole state, both after loading ("before") and at the end.
+    Losses, and on rank 0 the whole state, both after loading ("before") and at the end.
     """
     run, trainer = cases._trainer(path, *overrides)
     engine, world = trainer.engine, run.world
     if start is not None:
-        groups = json.loads((Path(start) / "groups.json").read_text())
-        elastic.load(engine, Path(start) / ENGINE_TAG, world, groups)
-    out: dict[str, Any] = {"before": state(engine, world.main) if start else {}, "loss": [], "examples": []}
-    for number in range(first, last):
-        task, occurrence = trainer.mixture.at(number)
-        out["examples"].append((task, trainer.rows[task].example_ids(trainer.rows[task].batch(occurrence))))
-        out["loss"].append(trainer.step(number).loss)
+        elastic.load(engine, Path(start) / ENGINE_TAG, world, elastic.hyper_parameters(engine))
+    out: dict[str, Any] = {"before": state(engine, world.main) if start else {}}
+    out["loss"] = [trainer.step(number).loss for number in range(first, last)]
     if end is not None:
         engine.save_checkpoint(end, tag=ENGINE_TAG, save_latest=False)
-        (Path(end) / "groups.json").write_text(json.dumps(elastic.hyper_parameters(engine)))
     out["after"] = state(engine, world.main)
     distributed.close()
     return out
 
 
 def state(engine: Any, keep: bool) -> dict[str, Any]:
-    """fp32 masters, weights that the model computes with, moments, steps and groups of an engine. A collective."""
-    out: dict[str, Any] = {"groups": elastic.hyper_parameters(engine), "steps": engine.global_steps}
+    """fp32 masters, weights the model computes with, moments, steps and groups' settings of an engine. A collective."""
+    groups = [[group[key] for key in SETTINGS if key in group] for group in engine.optimizer.param_groups]
+    out: dict[str, Any] = {"groups": groups, "steps": engine.global_steps}
     inner = getattr(engine.optimizer, "optimizer", engine.optimizer)
     out["optimizer_steps"] = {float(s["step"]) for s in inner.state.values() if "step" in s}
     out["weights"] = {name: w.numpy() for name, w in full_weights(engine.module, keep).items()}
