@@ -87,8 +87,10 @@ def test_a_stop_request_to_the_launchers_group_leaves_no_orphan(
     job = start(launcher)
     job.wait_for(lambda: job.status["step"] >= 3)
     os.killpg(job.process.pid, number)
-    took = job.seconds_to_end(60)
-    print(launcher, number.name, f"{took:.1f} s", job.process.returncode, job.status["state"], job.status["error"])
+    job.seconds_to_end(60)
+    if (launcher, number) != ("mpirun", signal.SIGTERM):  # mpirun leaves its ranks little time then
+        assert job.status["state"] == "stopped", job.tail()
+        assert list(job.path.parent.glob("checkpoints/step-*")), "the last completed step is saved"
 
 
 def test_a_lock_of_a_process_that_was_killed_does_not_hang_a_run(tmp_path: Path) -> None:
