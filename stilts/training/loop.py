@@ -116,7 +116,9 @@ class Loop:
         state = replace(state, validated=state.step)
         if state.best_score is None or score > state.best_score:
             self.keep_best(state.step)
-            return replace(state, best_score=score, best_step=state.step, bad_validations=0)
+            state = replace(state, best_score=score, best_step=state.step, bad_validations=0)
+            self.checkpoints.forget_bests(state)
+            return state
         return replace(state, bad_validations=state.bad_validations + 1)
 
     def _enough(self, state: TrainingState) -> bool:
