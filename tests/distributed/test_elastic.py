@@ -19,7 +19,7 @@ NO_GRADIENT = ("key.bias", "squad_v1.out.bias")  # rounding noise that Adam scal
 STEPS = 6
 PARTS = ((2, 0, 2), (1, 2, 4), (3, 4, STEPS))  # ranks, first step, end
 # stages, precisions and optimizers where they are likeliest to go wrong together
-COVERING = [("zero1", "bf16", "sgd"), ("zero2", "bf16", "adamw"), ("zero3", "bf16", "sgd")]
+COVERING = [("zero1", "bf16", "adamw"), ("zero3", "bf16", "sgd")]
 CONFIGS = ("zero0", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload")
 REST = [case for case in itertools.product(CONFIGS, ("fp32", "bf16"), ("adamw", "sgd")) if case not in COVERING]
 Case = tuple[str, str, str]
@@ -120,7 +120,7 @@ def test_goes_on_with_other_ranks(run_file: str, tmp_path: Path, case: Case) -> 
 @pytest.mark.slow
 def test_frozen_embeddings(run_file: str, tmp_path: Path) -> None:
     """Parameters without optimizer state stay as they are."""
-    check(run_file, tmp_path, ("zero2", "fp32", "adamw"), "training.freeze_embeddings=true")
+    check(run_file, tmp_path, ("zero2", "bf16", "adamw"), "training.freeze_embeddings=true")
 
 
 @pytest.mark.long
