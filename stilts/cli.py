@@ -98,7 +98,7 @@ def prepare(
 ) -> None:
     """Turn the raw data of a study into features on disk, once; a second call waits for a first one."""
     from stilts.data.shown import HEADER, prepared_facts, prepared_table, show_table
-    from stilts.study.local import prepare_data
+    from stilts.study.local import prepare_data, stop_signals
     from stilts.study.show import table
     from stilts.study.write import study_lock, study_text, write
 
@@ -106,7 +106,9 @@ def prepare(
     planned.refuse_unfinished()
     with study_lock(planned.folder, wait=BRIEFLY):
         _notes(write(planned, study_text(study, overrides or ()), allow_drift or ()))
-    sets = prepared_facts(planned.features, prepare_data(planned))
+    with stop_signals():
+        refs = prepare_data(planned)
+    sets = prepared_facts(planned.features, refs)
     if as_json:
         _print_json({"study": planned.study.name, "features": str(planned.features), "sets": sets})
         return

@@ -19,7 +19,7 @@ import torch.distributed as dist
 import torch.distributed.distributed_c10d as c10d
 
 from stilts.errors import StiltsError
-from stilts.setup_ops import use_own_folder
+from stilts.setup_ops import free_operators, use_own_folder
 
 TIMEOUT = 1800.0  # seconds that a collective waits for the other ranks
 
@@ -113,6 +113,7 @@ def setup(timeout: float = TIMEOUT) -> World:
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
     if tasks and int(tasks) > 1 and size == 1:
         raise StiltsError(f"Slurm started {tasks} tasks but this rank sees {size}: start train.py with `srun`")
+    free_operators(size)
     import deepspeed
     from deepspeed.accelerator import get_accelerator
 

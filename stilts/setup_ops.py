@@ -7,11 +7,14 @@ fused Adam and Adam for offload; both are only needed by DeepSpeed configuration
 without nvcc is told and goes on.
 
 DeepSpeed compiles an operator at its first use, within PyTorch's extension folder, and holds a file called `lock`
-there while it does. A process that is killed leaves the lock, and every later process waits on it without a word.
+there while it does. A process that is killed leaves the lock, and every later process would wait on it without a word:
+set-up and each start of a run remove such locks.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 import time
@@ -21,6 +24,12 @@ from typing import Any
 
 from stilts.errors import StiltsError
 
+log = logging.getLogger("stilts")
+REMOVED = "removed %s: the process that was compiling there is gone"
+SETTLE = 0.5  # seconds between the two looks at a lock that nobody holds
+GUARD_SECONDS = 60.0  # for another rank to end its looks
+OTHER_MACHINES = 900.0  # seconds that a build on another machine may take
+_LOCAL_SIZE = ("LOCAL_WORLD_SIZE", "LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE")
 FOLDER_VARIABLE = "TORCH_EXTENSIONS_DIR"
 OPERATORS: dict[str, dict[str, bool]] = {
     "cpu": {"ShareMemCommBuilder": True, "CPUAdamBuilder": True},
@@ -53,17 +62,43 @@ def extensions_folder() -> Path:
     return Path(get_default_build_root())
 
 
-def remove_stale_locks(folder: Path) -> list[Path]:
+def remove_stale_locks(folder: Path, older_than: float = 0.0) -> list[Path]:
     """Delete the locks below `folder` that no process of this machine holds open; the paths that were deleted.
 
-    PyTorch's lock is an empty file that its owner keeps open until the build ends.
+    PyTorch's lock is an empty file that its owner keeps open until the build ends. Without any lock this costs two
+    looks into the folder. Several processes may call it at once: what one deletes, no other takes for its own.
+
+    Args:
+        folder: where operators are compiled.
+        older_than: age in seconds under which a lock is left alone, for folders that other machines build in.
     """
-    locks = [path for pattern in ("*/lock", "*/*/lock") for path in sorted(folder.glob(pattern)) if path.is_file()]
-    held = _open_files() if locks else set()
-    stale = [path for path in locks if str(path.resolve()) not in held]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return stale
+    if not _locks(folder):
+        return []
+    import filelock
+
+    try:
+        with filelock.FileLock(folder / "stale.guard", timeout=GUARD_SECONDS):
+            stale = _unheld(_locks(folder), older_than)
+            if stale:
+                time.sleep(SETTLE)  # an owner closes the lock first and deletes it then
+                now = _unheld(_locks(folder), older_than)
+                stale = {path: identity for path, identity in stale.items() if now.get(path) == identity}
+            for path in stale:
+                path.unlink(missing_ok=True)
+            return sorted(stale)
+    except filelock.Timeout:
+        return []
+
+
+def free_operators(ranks: int) -> None:
+    """Delete stale locks at the start of a run, on every rank before DeepSpeed loads an operator.
+
+    Args:
+        ranks: of the run; where some are on other machines, these may share the folder and build there, so that only
+            locks older than `OTHER_MACHINES` seconds go.
+    """
+    for path in remove_stale_locks(extensions_folder(), 0.0 if _on_one_machine(ranks) else OTHER_MACHINES):
+        log.warning(REMOVED, path)
 
 
 def build(builders: dict[str, bool], accelerator: Any) -> None:
@@ -97,7 +132,7 @@ def main() -> int:
     """Remove stale locks and build what this machine's accelerator needs."""
     use_own_folder()
     for path in remove_stale_locks(extensions_folder()):
-        print(f"removed {path}: the process that was compiling there is gone", flush=True)
+        print(REMOVED % path, flush=True)
     from deepspeed.accelerator import get_accelerator
 
     accelerator = get_accelerator()
@@ -113,6 +148,28 @@ def _fail(name: str, reason: str, required: bool) -> None:
     if required:
         raise StiltsError(f"DeepSpeed operator {name} cannot be built (needs g++ and ninja): {reason}")
     print(f"DeepSpeed operator {name}: left out ({reason.splitlines()[0]}); only some configurations need it")
+
+
+def _on_one_machine(ranks: int) -> bool:
+    if nodes := os.environ.get("SLURM_STEP_NUM_NODES"):
+        return nodes == "1"
+    return next((int(os.environ[name]) for name in _LOCAL_SIZE if name in os.environ), ranks) >= ranks
+
+
+def _locks(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Every lock with what tells it from a later one of the same name."""
+    found = {}
+    for path in (path for pattern in ("*/lock", "*/*/lock") for path in folder.glob(pattern)):
+        with contextlib.suppress(OSError):  # gone by now
+            status = path.stat()
+            found[path] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def _unheld(locks: dict[Path, tuple[int, int]], older_than: float) -> dict[Path, tuple[int, int]]:
+    held = _open_files() if locks else set()
+    old = time.time_ns() - int(older_than * 1e9)
+    return {path: key for path, key in locks.items() if key[1] <= old and str(path.resolve()) not in held}
 
 
 def _open_files() -> set[str]:

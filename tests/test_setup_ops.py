@@ -52,6 +52,45 @@ def test_a_lock_that_nobody_holds_is_removed_and_a_held_one_stays(tmp_path: Path
     assert not stale.exists()
 
 
+def test_a_run_on_several_machines_leaves_young_locks_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder may be shared, and processes of other machines are not seen."""
+    lock = tmp_path / "cpu_adam/lock"
+    lock.parent.mkdir()
+    lock.touch()
+    monkeypatch.setenv(setup_ops.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.delenv("SLURM_STEP_NUM_NODES", raising=False)
+    for name, value in {"LOCAL_WORLD_SIZE": "2", "LOCAL_SIZE": "4", "SLURM_STEP_NUM_NODES": "2"}.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            setup_ops.free_operators(4 if name != "LOCAL_SIZE" else 8)
+        assert lock.exists(), name
+    assert not caplog.messages
+    os.utime(lock, (0, 0))
+    monkeypatch.setenv("LOCAL_SIZE", "4")
+    setup_ops.free_operators(8)
+    assert not lock.exists()
+    lock.touch()
+    setup_ops.free_operators(4)
+    assert not lock.exists()
+    assert caplog.messages == [setup_ops.REMOVED % lock] * 2
+
+
+def test_a_lock_that_was_made_anew_between_two_looks_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "cpu_adam/lock"
+    lock.parent.mkdir()
+    lock.touch()
+
+    def meanwhile(seconds: float) -> None:
+        lock.rename(lock.with_name("old"))
+        lock.touch()
+
+    monkeypatch.setattr(setup_ops.time, "sleep", meanwhile)
+    assert setup_ops.remove_stale_locks(tmp_path) == []
+    assert lock.exists()
+
+
 def test_every_operator_is_built_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = Builder("one"), Builder("two")
     setup_ops.build({"one": True, "two": False}, Accelerator(one, two))

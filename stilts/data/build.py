@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.overlap import drop
-from stilts.data.parts import check_pairs, check_usable, has_label, take_part, trainable
+from stilts.data.parts import check_pairs, check_usable, has_label, limited, take_part, trainable
 from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -41,6 +41,7 @@ class Job:
         hit: positions of examples that overlap evaluation data, to be dropped with their articles.
         labels: those of a task that learns them; empty where it declares them.
         may_lack_labels: the set may be one that is only predicted.
+        gold: entities that candidates keep under a limit.
     """
 
     spec: SetSpec
@@ -51,6 +52,7 @@ class Job:
     hit: frozenset[int] = frozenset()
     labels: tuple[str, ...] = ()
     may_lack_labels: bool = False
+    gold: frozenset[str] = frozenset()
 
     @property
     def task(self) -> Task:
@@ -74,17 +76,15 @@ class Begun:
     """A set whose examples are written.
 
     Attributes:
-        read: size of the whole split (`size_of`).
         examples: how many the set holds.
-        dropped: how many examples and articles were left out for their overlap.
-        labelled: whether the examples have labels.
+        counts: for the manifest: `read`, the size of the whole split (`size_of`); `labelled`, whether there are labels;
+            `dropped`, how many examples and articles were left out for their overlap; `without_text`, how many because
+            they lack a text (`trainable`).
         pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
     """
 
-    read: int | None
     examples: int
-    dropped: dict[str, int]
-    labelled: bool
+    counts: dict[str, Any]
     pieces: tuple[Piece, ...] = ()
     shards: dict[int, Shard] = field(default_factory=dict)
 
@@ -100,8 +100,13 @@ def begin(job: Job) -> Begun:
     found = read_examples(task, spec.split, spec.language, job.data)[0]
     every = usable_examples(spec, job.data, found, job.may_lack_labels)
     examples, articles = drop(every, set(job.hit))
-    dropped = {"examples": len(every) - len(examples), "articles": articles}
-    examples = examples[: spec.limit]
+    counts = {
+        "read": size_of(found),
+        "labelled": has_label(every[0]),
+        "dropped": {"examples": len(every) - len(examples), "articles": articles},
+        "without_text": len(take_part(found, spec.part)) - len(every),
+    }
+    examples = limited(examples, spec.limit, job.gold)
     if not examples:
         raise InputError(f"{spec.name} is empty without the overlap", "examples that remain", "use other data")
     check_pairs(spec, examples)
@@ -109,15 +114,13 @@ def begin(job: Job) -> Begun:
     size, batch = (len(examples), len(examples)) if whole else (SHARD, BATCH)
     starts = save_examples(job.folder / EXAMPLES, examples, size)
     if len(starts) == 1:
-        return Begun(
-            size_of(found), len(examples), dropped, has_label(examples[0]), shards={0: _write(job, 0, examples, batch)}
-        )
+        return Begun(len(examples), counts, shards={0: _write(job, 0, examples, batch)})
     firsts = range(0, len(examples), size)
     pieces = tuple(
         Piece(number, first, start, min(size, len(examples) - first))
         for number, (first, start) in enumerate(zip(firsts, starts, strict=True))
     )
-    return Begun(size_of(found), len(examples), dropped, has_label(examples[0]), pieces)
+    return Begun(len(examples), counts, pieces)
 
 
 def write_piece(job: Job, piece: Piece) -> Shard:

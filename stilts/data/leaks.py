@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stilts.config import DataSettings
@@ -16,6 +16,14 @@ from stilts.tasks.base import Task
 from stilts.tasks.examples import Example
 
 log = logging.getLogger(__name__)
+
+
+def english_parallels(reported: Sequence[SetSpec]) -> list[tuple[str, str]]:
+    """(task, split) of the parallel evaluation sets that are not scored in English: it stands for their languages."""
+    languages: dict[tuple[str, str], set[str]] = {}
+    for spec in reported:
+        languages.setdefault((spec.task, spec.split), set()).add(spec.language)
+    return sorted(key for key, codes in languages.items() if get_task(key[0]).parallel and "en" not in codes)
 
 
 @dataclass
@@ -59,12 +67,10 @@ class LeakCheck:
         specs = {(s.task, s.split, s.language): s for s in self.specs if s.purpose == "evaluate"}
         for _, spec in sorted(specs.items()):
             keys.add(self._name(spec), self.read(spec))
-        for name, split in sorted({(task, split) for task, split, _ in specs}):
-            task = get_task(name)
-            if task.parallel and (name, split, "en") not in specs:
-                keys_of_english = self._english(task, split)
-                if keys_of_english is not None:
-                    keys.add(*keys_of_english)
+        for name, split in english_parallels(list(specs.values())):
+            keys_of_english = self._english(get_task(name), split)
+            if keys_of_english is not None:
+                keys.add(*keys_of_english)
         return keys
 
     def _english(self, task: Task, split: str) -> tuple[SetName, list[Example]] | None:

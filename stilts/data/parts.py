@@ -38,15 +38,29 @@ def take_part(examples: Sequence[Example], part: str) -> list[Example]:
     return [example for example in examples if (article_of(example) in chosen) == (part == "heldout")]
 
 
+def limited(examples: Sequence[Example], limit: int | None, gold: frozenset[str]) -> list[Example]:
+    """The first `limit` examples, in order; entities of `gold` take their places first, and are all kept."""
+    if limit is None or not gold:
+        return list(examples[:limit])
+    kept = [isinstance(example, EntityExample) and example.entity in gold for example in examples]
+    room = limit - sum(kept)
+    out = []
+    for example, is_gold in zip(examples, kept, strict=True):
+        room -= not is_gold
+        if is_gold or room >= 0:
+            out.append(example)
+    return out
+
+
 def trainable(task: Task, examples: Sequence[Example], purpose: str) -> list[Example]:
-    """Without pairs that have a placeholder for a missing text, where the set is trained on."""
-    if purpose != "train" or not task.placeholders:
+    """Without pairs that lack a text or have a placeholder for it, where the set is trained on."""
+    if purpose != "train":
         return list(examples)
-    return [e for e in examples if not (isinstance(e, PairExample) and _has_placeholder(task, e))]
+    return [e for e in examples if not (isinstance(e, PairExample) and _lacks_text(task, e))]
 
 
-def _has_placeholder(task: Task, pair: PairExample) -> bool:
-    return pair.text_a.strip() in task.placeholders or pair.text_b.strip() in task.placeholders
+def _lacks_text(task: Task, pair: PairExample) -> bool:
+    return any(text in ("", *task.placeholders) for text in (pair.text_a.strip(), pair.text_b.strip()))
 
 
 def article_of(example: Example) -> str:

@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,19 @@ from filelock import FileLock, Timeout
 
 from stilts.config import SetRef, Study
 from stilts.data.build import Begun, Job, begin, usable_examples, write_piece
+from stilts.data.facts import StudyFacts
 from stilts.data.leaks import LeakCheck
-from stilts.data.provenance import Fingerprints, digest
 from stilts.data.shown import Shown, unlabelled_note
 from stilts.data.sizes import size_note
-from stilts.data.sources import find_files, read_examples
+from stilts.data.sources import read_examples
 from stilts.data.specs import SetSpec
-from stilts.data.store import LAYOUT, PreparedSet, Shard, commit, temporary_of
+from stilts.data.store import PreparedSet, Shard, commit, temporary_of
 from stilts.data.transductive import Seen, check_texts
 from stilts.data.workers import Call, carry_out, warm_up, worker_count, workers
-from stilts.errors import InputError, StiltsError
+from stilts.errors import StiltsError, first_line
 from stilts.files import write_text
-from stilts.formats import VERSIONS
-from stilts.tasks import MLM, TASKS, get_task, training_chain
-from stilts.tasks.examples import Example, TaggingExample
+from stilts.tasks import get_task
+from stilts.tasks.examples import EntityExample, Example, TaggingExample
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +53,15 @@ def prepare(study: Study, specs: Sequence[SetSpec], folder: Path, progress: bool
 
     Raises:
         InputError: missing or malformed files, missing labels, an empty set, an overlap, an unknown model.
-        StiltsError: a worker process died.
+        StiltsError: a worker process died, or the system refuses to read or write (no space left).
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        return _Preparation(study, list(dict.fromkeys(specs)), folder).run(progress, specs)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            return _Preparation(study, list(dict.fromkeys(specs)), folder).run(progress, specs)
+    except OSError as error:
+        again = "run the command again when there is room and permission"
+        raise StiltsError(f"nothing can be read or written: {first_line(error)}; {again}") from None
 
 
 @contextmanager
@@ -81,7 +84,6 @@ class _Preparation:
     study: Study
     specs: list[SetSpec]
     folder: Path
-    fingerprints: Fingerprints = field(default_factory=Fingerprints)
     _last: tuple[Any, list[Example]] = (None, [])
     _seen: dict[SetSpec, Seen] = field(default_factory=dict)
     _labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -89,7 +91,11 @@ class _Preparation:
     _unlabelled: set[Path] = field(default_factory=set)  # the folders of sets without labels
 
     def run(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
-        refs = self.make(progress, wanted)
+        self.clear()
+        try:
+            refs = self.make(progress, wanted)
+        finally:
+            self.clear()
         found = [(spec, self._read[self.folder / ref.folder]) for spec, ref in zip(wanted, refs, strict=True)]
         bare = [ref for ref in dict.fromkeys(refs) if self.folder / ref.folder in self._unlabelled]
         for note in filter(None, (size_note(found, self.study.data), unlabelled_note(bare))):
@@ -97,28 +103,36 @@ class _Preparation:
         return refs
 
     def make(self, progress: bool, wanted: Sequence[SetSpec]) -> list[SetRef]:
-        for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed: the lock is ours
+        known = StudyFacts(self.study, self.specs)
+        folders = {spec: self.folder / ref.folder for spec, ref in known.refs.items()}
+        todo = [spec for spec in self.specs if not self.is_current(folders[spec], spec, known.facts[spec])]
+        stamp = self.folder / CHECKED
+        if not todo and stamp.is_file() and stamp.read_text() == known.state:
+            return [known.refs[spec] for spec in wanted]
+        todo = list({folders[s]: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
+        count = worker_count(self.study.data.processes, sum(map(known.size, todo)))
+        warm_up(count)
+        hits = self.hits(known)
+        gold = {spec: self.gold(spec, known.reported) for spec in todo if spec.keeps_gold}
+        shown = Shown([(s.name, f"{s.purpose}, {s.part}") for s in todo], progress)
+        jobs = [
+            Job(
+                spec, self.study.model, self.study.data, known.facts[spec]["tokenizer"], temporary_of(folders[spec]),
+                frozenset(hits.get(spec, ())), self.labels(spec.task), self.may_lack_labels(spec),
+                gold.get(spec, frozenset()),
+            )
+            for spec in sorted(todo, key=lambda spec: -known.size(spec))
+        ]  # fmt: skip
+        self.build(jobs, folders, known.facts, shown, count)
+        write_text(stamp, known.state)
+        return [known.refs[spec] for spec in wanted]
+
+    def clear(self) -> None:
+        """Remove unfinished sets, also those of a process that was killed: the lock is ours."""
+        for leftover in self.folder.glob("*/.*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
         for leftover in self.folder.glob(f".{CHECKED}.*.tmp"):
             leftover.unlink()
-        reported = [spec for spec in self.specs if spec.purpose == "evaluate"]
-        refs = {spec: spec.ref(self.study.model, self.study.data, reported) for spec in self.specs}
-        sources = {spec: self.sources(spec) for spec in self.specs}
-        scored = digest([[refs[s].folder, sources[s]] for s in self.specs if s.purpose == "evaluate"])
-        facts = {spec: self.facts(spec, sources[spec], scored) for spec in self.specs}
-        state = digest([[refs[s].folder, s.purpose, facts[s]] for s in self.specs])
-        todo = [spec for spec in self.specs if not self.is_current(self.folder / refs[spec].folder, spec, facts[spec])]
-        stamp = self.folder / CHECKED
-        if not todo and stamp.is_file() and stamp.read_text() == state:
-            return [refs[spec] for spec in wanted]
-        todo = list({refs[s].folder: s for s in sorted(todo, key=lambda s: (s.task, s.split, s.language))}.values())
-        count = worker_count(self.study.data.processes, sum(_size(sources[spec]) for spec in todo))
-        warm_up(count)
-        hits = self.hits(reported, sources)
-        shown = Shown([(s.name, f"{s.purpose}, {s.part}") for s in todo], progress)
-        self.build(todo, {spec: self.folder / refs[spec].folder for spec in todo}, facts, hits, shown, count)
-        write_text(stamp, state)
-        return [refs[spec] for spec in wanted]
 
     def may_lack_labels(self, spec: SetSpec) -> bool:
         """Whether a set is only predicted where it has no labels: what goes into a submission."""
@@ -141,43 +155,20 @@ class _Preparation:
         if not labelled:
             self._unlabelled.add(folder)
 
-    def sources(self, spec: SetSpec) -> list[dict[str, Any]]:
-        try:
-            return self.fingerprints.of_sources(
-                find_files(get_task(spec.task), spec.split, spec.language, self.study.data)
-            )
-        except InputError as error:
-            if spec.split != "train":
-                raise
-            needed = f"{_who_trains_on(self.study, spec.task)} is trained on {spec.name}, but {error.found}"
-            raise InputError(needed, error.expected, error.change) from None
-
-    def facts(self, spec: SetSpec, sources: list[dict[str, Any]], scored: str) -> dict[str, Any]:
-        """What the manifest keeps, and what a set is compared with before it is used again."""
-        training = replace(spec, split="train") if get_task(spec.task).learns_labels else None
-        compared = spec.is_text or (self.study.data.exclude_overlap and spec.learned_from)
-        return {
-            "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
-            "sources": sources,
-            "model": self.study.model.name,
-            "tokenizer": self.fingerprints.of_tokenizer(self.study.model),
-            "layout": LAYOUT,
-            "format_version": VERSIONS[get_task(spec.task).format],
-            "checked_against": scored if compared else None,
-            "labels_from": self.sources(training) if training else None,
-        }
-
-    def hits(
-        self, reported: Sequence[SetSpec], sources: dict[SetSpec, list[dict[str, Any]]]
-    ) -> dict[SetSpec, set[int]]:
+    def hits(self, known: StudyFacts) -> dict[SetSpec, set[int]]:
         """Positions of the examples to drop. Raises InputError for an overlap that is not to be dropped."""
-        hits = LeakCheck(self.study.data, self.specs, self.examples).run() if reported else {}
-        texts = {spec: [Path(source["path"]) for source in sources[spec]] for spec in self.specs if spec.is_text}
-        self._seen = check_texts(texts, reported, self.examples, self.study.data.exclude_overlap)
+        hits = LeakCheck(self.study.data, self.specs, self.examples).run() if known.reported else {}
+        texts = {s: [Path(source["path"]) for source in known.sources[s]] for s in self.specs if s.is_text}
+        self._seen = check_texts(texts, known.reported, self.examples, self.study.data.exclude_overlap)
         if self.study.data.exclude_overlap:
             hits |= {spec: set(seen.shared) for spec, seen in self._seen.items() if seen.shared}
         self._last = (None, [])
         return hits
+
+    def gold(self, spec: SetSpec, reported: Sequence[SetSpec]) -> frozenset[str]:
+        """The entities that the reported sets of a task ask for, which its candidates keep under a limit."""
+        asked = [example for one in reported if one.task == spec.task for example in self.examples(one)[: one.limit]]
+        return frozenset(example.entity for example in asked if isinstance(example, EntityExample))
 
     def examples(self, spec: SetSpec) -> list[Example]:
         """The examples of the spec's part, before any limit; the file read last is kept."""
@@ -188,51 +179,51 @@ class _Preparation:
 
     def build(
         self,
-        todo: Sequence[SetSpec],
+        jobs: Sequence[Job],
         folders: dict[SetSpec, Path],
         facts: dict[SetSpec, dict[str, Any]],
-        hits: dict[SetSpec, set[int]],
         shown: Shown,
         count: int,
     ) -> None:
-        """Make the sets with `count` processes, those with most data first, and put each in its place once whole."""
-        calls: list[tuple[tuple[SetSpec, int | None], Call]] = []
-        jobs, begun = {}, {}
-        for spec in sorted(todo, key=lambda spec: -_size(facts[spec]["sources"])):
-            temporary = temporary_of(folders[spec])
-            jobs[spec] = Job(
-                spec, self.study.model, self.study.data, facts[spec]["tokenizer"], temporary,
-                frozenset(hits.get(spec, ())), self.labels(spec.task), self.may_lack_labels(spec),
-            )  # fmt: skip
-            calls.append(((spec, None), (begin, (jobs[spec],))))
+        """Make the sets with `count` processes, in this order, and put each in its place once whole."""
+        left = {job.spec: job for job in jobs}
+        calls: list[tuple[tuple[SetSpec, int | None], Call]] = [((job.spec, None), (begin, (job,))) for job in jobs]
+        begun: dict[SetSpec, Begun] = {}
         shards: dict[SetSpec, dict[int, Shard]] = {}
         with shown, workers(count) as pool:
             for (spec, number), result, waiting in carry_out(pool, count, calls):
                 if number is None:
                     begun[spec], shards[spec] = result, dict(result.shards)
                     for piece in reversed(result.pieces):
-                        waiting.appendleft(((spec, piece.number), (write_piece, (jobs[spec], piece))))
+                        waiting.appendleft(((spec, piece.number), (write_piece, (left[spec], piece))))
                 else:
                     shards[spec][number] = result
                 if len(shards[spec]) == max(1, len(begun[spec].pieces)):
-                    self.finish(jobs.pop(spec), folders[spec], facts[spec], begun[spec], shards.pop(spec))
+                    self.finish(left.pop(spec), folders[spec], facts[spec], begun[spec], shards.pop(spec))
                     shown.done(spec.name, f"{spec.purpose}, {spec.part}", begun[spec].examples)
 
     def finish(self, job: Job, folder: Path, facts: dict[str, Any], begun: Begun, shards: dict[int, Shard]) -> None:
         """Put a set that is whole in its place."""
-        manifest: dict[str, Any] = {
-            "facts": facts, "dropped": begun.dropped, "read": begun.read, "labelled": begun.labelled,
-        }  # fmt: skip
-        if job.hit:
-            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", job.spec.name,
-                        begun.dropped["articles"], begun.dropped["examples"])  # fmt: skip
+        manifest: dict[str, Any] = {"facts": facts, **begun.counts}
+        self.say(job, begun)
         if job.spec in self._seen:
             manifest["transductive"] = list(self._seen[job.spec].notes)
         if job.labels:
             manifest["labels"] = job.labels
         in_order = [shards[number] for number in sorted(shards)]
         commit(job.folder, folder, get_task(job.spec.task).format, begun.examples, in_order, manifest)
-        self.note(folder, begun.read, begun.labelled)
+        self.note(folder, begun.counts["read"], begun.counts["labelled"])
+
+    def say(self, job: Job, begun: Begun) -> None:
+        """Name what was left out of a set, or kept beyond its limit."""
+        name, dropped, bare = job.spec.name, begun.counts["dropped"], begun.counts["without_text"]
+        if job.hit:
+            log.warning("%s: dropped %d articles (%d examples) that overlap evaluation data", name,
+                        dropped["articles"], dropped["examples"])  # fmt: skip
+        if bare:
+            log.warning("%s: left out %d examples that lack a text", name, bare)
+        if job.gold and begun.examples > (job.spec.limit or 0):
+            log.warning("%s: kept all %d entities that are asked for, beyond its limit", name, begun.examples)
 
     def labels(self, name: str) -> tuple[str, ...]:
         """The labels of a task that learns them: every tag of the whole training split, sorted."""
@@ -244,20 +235,3 @@ class _Preparation:
             tags = {tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags or ()}
             self._labels[name] = tuple(sorted(tags))
         return self._labels[name]
-
-
-def _size(sources: Sequence[dict[str, Any]]) -> int:
-    """Bytes of raw data."""
-    return sum(source["size"] for source in sources)
-
-
-def _who_trains_on(study: Study, task: str) -> str:
-    """The targets, else the recipes, that need a training set."""
-    chains = {}
-    for target in study.target.tasks:
-        own = study.target.per_task.get(target)
-        declared = training_chain(study.training.preset, TASKS[target])
-        chains[target] = own.train if own is not None and own.train is not None else declared
-    needing = [target for target, chain in chains.items() if task in chain]
-    recipes = [r for r in study.intermediate if task in r.tasks or (task == MLM.name and r.mlm is not None)]
-    return " and ".join(needing or [f"recipe {recipe.name}" for recipe in recipes]) or task

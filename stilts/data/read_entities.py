@@ -17,7 +17,7 @@ from stilts.errors import InputError
 from stilts.tasks.base import Task
 from stilts.tasks.examples import EntityExample
 
-_BRACES = re.compile(r"\{(.*?)\}")
+_BRACES, _MARK = re.compile(r"\{(.*?)\}"), re.compile(r"\{ (.*?) \}")
 
 
 def read_entities(task: Task, paths: list[Path], language: str) -> Iterator[EntityExample]:
@@ -74,6 +74,12 @@ def marked(context: Mapping[str, Any], span: Mapping[str, Any]) -> str:
     left = _BRACES.sub(r"(\1)", text[min(start, first) : first])
     right = _BRACES.sub(r"(\1)", text[end : max(stop, end)])
     return _line(f"{span['text']}: {left} {{ {span['text']} }} {right}")
+
+
+def unmarked(text: str) -> str:
+    """What `marked` made a text of, but for its braces."""
+    found = _MARK.search(text)
+    return text[len(found[1]) + 2 : found.start()] + found[1] + text[found.end() :] if found else text
 
 
 def described(entity: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def prepared_facts(folder: Path, refs: Sequence[SetRef]) -> list[dict[str, Any]]
         manifest = PreparedSet(folder / ref.folder).manifest
         spec = manifest["facts"]["spec"]
         kept = {key: manifest[key] for key in ("examples", "rows", "truncated", "tokens", "dropped")}
-        kept["labelled"] = manifest.get("labelled", True)
+        kept |= {"labelled": manifest.get("labelled", True), "without_text": manifest.get("without_text", 0)}
         named = {key: spec[key] for key in ("task", "split", "language", "part", "limit", "max_length")}
         out.append({**named, "folder": ref.folder, **kept, "truncated_share": manifest["truncated"] / manifest["rows"]})
     return out

@@ -49,11 +49,16 @@ class SetSpec:
         """Whether a model is trained or chosen on it, so that nothing of an evaluation set may be in it."""
         return self.purpose in ("train", "select")
 
+    @property
+    def keeps_gold(self) -> bool:
+        """Whether these are candidates under a limit: what the study's evaluation sets ask for is never left out."""
+        return self.split == "candidates" and self.limit is not None
+
     def ref(self, model: ModelSettings, data: DataSettings, scored: Sequence[SetSpec] = ()) -> SetRef:
         """Where the set lies below the feature folder; any setting that changes its content changes the name.
 
         `scored`: the study's evaluation sets, which training and selection sets are cleaned against where
-        `data.exclude_overlap` is set, and raw text is compared with.
+        `data.exclude_overlap` is set, raw text is compared with, and whose gold limited candidates keep.
         """
         files = data.files
         override: Any = files.get(self.task, {})
@@ -66,5 +71,7 @@ class SetSpec:
             facts.append(revisions)
         if (data.exclude_overlap and self.learned_from) or self.is_text:
             facts.append(sorted((spec.task, spec.split, spec.language) for spec in scored))
+        if self.keeps_gold:
+            facts.append(sorted((s.split, s.language, s.limit or 0) for s in scored if s.task == self.task))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
         return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")

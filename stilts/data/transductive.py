@@ -4,7 +4,8 @@ The model then has seen the words it is scored on, without their labels. That is
 reported and not refused: in the log of `prepare`, in the plan, and in the `stilts.json` of the model. Two signs count:
 
 - a line and a text of an evaluation set of the study are the same after `normalised` (case, punctuation and spaces do
-  not matter), from 24 letters on;
+  not matter), from 24 letters on; where mentions of entities are scored, which are single sentences of news, also a
+  sentence of the line;
 - a file, or the folder it lies in, is named like an evaluation set (xnli_test/de.txt), whether the study scores it or
   not: a study may score another part of it.
 """
@@ -19,12 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from stilts.data.overlap import MIN_LETTERS, normalised
+from stilts.data.read_entities import unmarked
 from stilts.data.specs import SetSpec
-from stilts.tasks.examples import Example
+from stilts.tasks import get_task
+from stilts.tasks.examples import EntityExample, Example
 
 log = logging.getLogger(__name__)
 
 _NO_TEXT = ("id", "label", "article")  # fields of an example that are no text of it
+_SENTENCE = re.compile("(?<=[.!?\u061f\u0964\u3002\uff01\uff1f])\\s*")
 _EVALUATION = re.compile(r"(^|[^a-z])(dev|test|eval|evaluation)($|[^a-z])")
 
 
@@ -57,6 +61,7 @@ def check_texts(
     """
     if not texts:
         return {}
+    finer = any(get_task(spec.task).format == "linking" for spec in scored)
     places: dict[int, set[SetSpec]] = {}
     for spec in {spec.name: spec for spec in scored}.values():
         for key in (key for example in read(spec) for key in _keys(example)):
@@ -66,7 +71,7 @@ def check_texts(
         shared: dict[SetSpec, set[int]] = {}
         lines = read(spec)
         for position, example in enumerate(lines if drops else lines[: spec.limit]):
-            for place in {place for key in _keys(example) for place in places.get(key, ())}:
+            for place in {place for key in _keys(example, finer) for place in places.get(key, ())}:
                 shared.setdefault(place, set()).add(position)
         counts = [
             f"{len(hit)} lines of {spec.name} are texts of {place.name}"
@@ -85,14 +90,17 @@ def named_like_evaluation(name: str, paths: Iterable[Path]) -> list[str]:
     return [f"{name} reads {file}, named like an evaluation set" for file in short if _EVALUATION.search(file.lower())]
 
 
-def _keys(example: Example) -> Iterator[int]:
-    """A hash of each text of an example, whatever its format."""
+def _keys(example: Example, finer: bool = False) -> Iterator[int]:
+    """A hash of each text of an example, whatever its format; `finer`: and of each sentence of the texts."""
+    if isinstance(example, EntityExample):
+        example = dataclasses.replace(example, text=unmarked(example.text))
     for field in dataclasses.fields(example):
         if field.name not in _NO_TEXT:
             for text in _texts(getattr(example, field.name)):
-                letters = normalised(text)
-                if len(letters) >= MIN_LETTERS:
-                    yield hash(letters)
+                for part in {text, *(_SENTENCE.split(text) if finer else ())}:
+                    letters = normalised(part)
+                    if len(letters) >= MIN_LETTERS:
+                        yield hash(letters)
 
 
 def _texts(value: Any) -> Iterator[str]:

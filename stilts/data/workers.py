@@ -49,7 +49,7 @@ def workers(count: int) -> Iterator[Executor]:
     """An executor of `count` processes, or of this one for 1.
 
     The processes are forked from a server that has imported torch (which transformers needs for a tokenizer) once for
-    all; what they do would work with spawned ones as well. After an error nothing that waits is started.
+    all; what they do would work with spawned ones as well. After an error they are ended at once.
     """
     if count == 1:
         yield _Here()
@@ -57,6 +57,10 @@ def workers(count: int) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_begin)
     try:
         yield pool
+    except BaseException:  # also Ctrl-C: what a worker does may take a minute, and nobody wants it any more
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

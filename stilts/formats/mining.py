@@ -11,8 +11,7 @@ from typing import ClassVar
 
 from stilts.formats.base import Graded, Prediction
 from stilts.formats.untrained import ENGLISH, LANGUAGE, UntrainedFormat
-from stilts.metrics.accuracy import aligned
-from stilts.metrics.bitext import pair_f1
+from stilts.metrics.accuracy import aligned, f1
 from stilts.tasks.base import Task
 from stilts.tasks.examples import BitextExample
 
@@ -39,7 +38,7 @@ class MiningFormat(UntrainedFormat):
         found = aligned(f"{task.name} {language}", [example.id for example in asked], predictions)
         gold = gold_pairs(examples)
         right = [(example.id, given) in gold for example, given in zip(asked, found, strict=True)]
-        metrics = {"f1": pair_f1(sum(right), sum(given is not None for given in found), len(gold))}
+        metrics = {"f1": f1(sum(right), sum(given is not None for given in found), len(gold))}
         return Graded(metrics, [{"gold": list(example.matches or ())} for example in asked])
 
 

@@ -17,6 +17,11 @@ def accuracy(gold: Sequence[Any], predicted: Sequence[Any]) -> float:
     return 100.0 * sum(right == given for right, given in zip(gold, predicted, strict=True)) / len(gold)
 
 
+def f1(right: int, found: int, gold: int) -> float:
+    """F1 in points of `found` spans or pairs, `right` of which are among the `gold` ones; 0 where none is."""
+    return 200.0 * right / (found + gold) if right else 0.0
+
+
 def aligned(what: str, ids: Sequence[str], predictions: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The predicted values in the examples' order.
 

@@ -11,11 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def pair_f1(right: int, found: int, gold: int) -> float:
-    """F1 in points of `found` pairs, `right` of which are among the `gold` ones."""
-    return 200.0 * right / (found + gold) if right else 0.0
-
-
 def best_threshold(scores: Sequence[float] | np.ndarray, right: Sequence[bool] | np.ndarray, gold: int) -> float:
     """The threshold that gives the best F1 where pairs that score at least as much are extracted.
 

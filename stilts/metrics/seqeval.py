@@ -20,6 +20,7 @@ from itertools import chain
 import numpy as np
 
 from stilts.errors import StiltsError
+from stilts.metrics.accuracy import f1
 
 GOLD, PREDICTED, CORRECT = 0, 1, 2
 """Columns of `entity_counts`."""
@@ -48,7 +49,7 @@ def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
 def f1_of_counts(counts: np.ndarray) -> float:
     """F1 in points over all rows of (gold, predicted, correct) counts; 0 where nothing was found."""
     gold, predicted, correct = (int(total) for total in counts.reshape(-1, 3).sum(axis=0))
-    return 200.0 * correct / (gold + predicted) if correct else 0.0
+    return f1(correct, predicted, gold)
 
 
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:

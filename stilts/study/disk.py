@@ -62,18 +62,20 @@ def disk_of(plan: Plan, setup: Setup, runs: Sequence[RunSettings], volumes: Volu
 def checkpoint_bytes(setup: Setup, run: RunSettings, steps: int | None) -> int:
     """What a running run holds at its most, beside its model: in bytes.
 
-    A checkpoint has the weights, masters and moments: 2 + 4 + 8 bytes a parameter in 16 bits with AdamW. Two exist
-    while one is committed. The best model so far becomes the run's own and is counted there; a better one is written
-    beside it. Models to be averaged are kept to the end.
+    A checkpoint has the weights, masters and moments: 2 + 4 + 8 bytes a parameter in 16 bits with AdamW. One more than
+    `keep_last` exists while one is committed, beside those that are kept for good. The best model so far becomes the
+    run's own and is counted there; each checkpoint may name another one. Models to be averaged are kept to the end.
     """
     training, model = run.training, FP32 * setup.size.total
     checkpoint = setup.width * setup.size.total + (FP32 + setup.moments) * setup.trained
     kept = 0
     if training.save_every:
-        kept = 2 if steps is None else min(2, (steps - 1) // training.save_every)
-    better = model if training.select == "best" else 0
+        kept = training.keep_last + 1
+        kept = kept if steps is None else min(kept, (steps - 1) // training.save_every)
+    better = max(1, kept - 1) * model if training.select == "best" else 0
+    for_good = (steps - 1) // training.keep_every if training.keep_every and steps is not None else 0
     averaged = training.average_last * model if training.average_last > 1 else 0
-    return max(kept * checkpoint, min(kept, 1) * checkpoint + better) + averaged
+    return (kept + for_good) * checkpoint + better + averaged
 
 
 def _head(name: str, size: ModelSize) -> int:

@@ -72,8 +72,8 @@ def accept_drift(plan: Plan, keys: Sequence[str]) -> list[Started]:
 def _started(plan: Plan, run: RunSettings) -> Started | None:
     folder = plan.run_folder(run.run)
     status = recorded_status(folder)
-    # one that was stopped and started again is "pending" until its ranks write
-    if status.state == "pending" and not status.attempt:
+    # not the state: "pending" may be one that is started again, "stopped" one that ended before its ranks did anything
+    if not status.attempt and status.state != "done":
         return None
     recorded = _recorded(folder / "run.yaml")
     same = recorded["settings_hash"] == run.settings_hash

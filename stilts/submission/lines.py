@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from stilts.data.rawfile import filled_lines, lines, malformed
 from stilts.errors import InputError
-from stilts.metrics.accuracy import accuracy
-from stilts.metrics.bitext import pair_f1
+from stilts.metrics.accuracy import accuracy, f1
 from stilts.metrics.seqeval import entity_f1
 from stilts.submission.base import Form, Row, Scored, nothing_in, prediction_of
 from stilts.tasks.languages import is_invented
@@ -136,8 +135,8 @@ class TagLines(Form):
                 found = f"sentence {number} has {len(answer.tags)} tags"
                 raise malformed(given, answer.row, found, f"{len(wanted.tags)}, as row {wanted.row} of {gold} begins",
                                 "write a tag for every word")  # fmt: skip
-        f1 = entity_f1([sentence.tags for sentence in right], [sentence.tags for sentence in answers])
-        return Scored({"f1": f1}, len(right))
+        score = entity_f1([sentence.tags for sentence in right], [sentence.tags for sentence in answers])
+        return Scored({"f1": score}, len(right))
 
     def text(self, rows: Sequence[Row]) -> str:
         """The tags of each sentence, a blank line between two."""
@@ -172,7 +171,7 @@ class PairLines(Form):
         found = {pair for _, pair in self.read(given)}
         if not right:
             raise nothing_in(gold)
-        return Scored({"f1": pair_f1(len(right & found), len(found), len(right))}, len(right))
+        return Scored({"f1": f1(len(right & found), len(found), len(right))}, len(right))
 
     def odd(self, predictions: Sequence[tuple[int, tuple[str, str]]], language: str, size: int | None) -> Iterator[str]:
         """Repeated pairs, and ids that are not of the language and of English."""

@@ -122,6 +122,10 @@ class Checkpoints:
 
         self.world.on_main(clean)
 
+    def forget_bests(self, state: TrainingState) -> None:
+        """Remove exports of models that neither this state nor a checkpoint calls the best."""
+        self.world.on_main(lambda: self._remove_bests(state))
+
     def best(self, step: int) -> Path:
         """Where the export of the best model so far lies, if that is the one after `step`."""
         return self.folder / f"best-{step:08d}"
@@ -162,7 +166,11 @@ class Checkpoints:
         kept = set(found[-self.training.keep_last :]) | {path for path in found if self._for_good(path)}
         for path in set(found) - kept:
             self.attempt.discard(path)
-        named = {self.best(state.best_step), *(self.best(read_state(path).best_step) for path in kept)}
+        self._remove_bests(state)
+
+    def _remove_bests(self, state: TrainingState) -> None:
+        kept = _committed(self.folder)
+        named = {self.best(step) for step in (state.best_step, *map(_best_step, kept))}
         for path in self.folder.glob("best-*"):
             if path not in named:
                 self.attempt.discard(path)
@@ -201,6 +209,14 @@ def read_state(path: Path) -> TrainingState:
     content = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
     known = {one.name for one in fields(TrainingState)}
     return TrainingState(**{key: value for key, value in content.items() if key in known})
+
+
+def _best_step(path: Path) -> int:
+    """What a checkpoint calls the best; 0 where it cannot be read, so that a damaged one is a resume's matter only."""
+    try:
+        return read_state(path).best_step
+    except (OSError, ValueError, TypeError):
+        return 0
 
 
 def due(training: Training, step: int) -> bool:

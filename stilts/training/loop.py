@@ -70,9 +70,10 @@ class Loop:
     def _counted(self, state: TrainingState, result: StepResult) -> TrainingState:
         """The state after a step, which is also logged."""
         training, steps = self.trainer.training, self.trainer.steps
-        state = replace(state, step=state.step + 1, bad_in_a_row=0)
+        state = replace(state, step=state.step + 1)
         if result.problem is not None:
             return self._dropped(state, result.problem)
+        state = replace(state, bad_in_a_row=0)
         self._rate.add(result.tokens, training.batch_size or 0)
         self._loss_sum, self._since = self._loss_sum + result.loss, self._since + 1
         self.board.scalars(state.step, {f"train/loss/{result.task}": result.loss, "train/loss": result.loss})
@@ -115,7 +116,9 @@ class Loop:
         state = replace(state, validated=state.step)
         if state.best_score is None or score > state.best_score:
             self.keep_best(state.step)
-            return replace(state, best_score=score, best_step=state.step, bad_validations=0)
+            state = replace(state, best_score=score, best_step=state.step, bad_validations=0)
+            self.checkpoints.forget_bests(state)
+            return state
         return replace(state, bad_validations=state.bad_validations + 1)
 
     def _enough(self, state: TrainingState) -> bool:

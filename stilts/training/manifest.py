@@ -26,9 +26,14 @@ Entry = dict[str, Any]
 
 
 class HashingFile:
-    """A binary file, opened for writing, that hashes what passes through; torch.save writes to it."""
+    """A binary file, opened for writing, that hashes what passes through; torch.save writes to it.
+
+    Attributes:
+        name: its path, as Python's own files have it.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.name = str(path)
         self._file = open(path, "wb")  # noqa: SIM115 (closed by `finish`)
         self._hash, self._size = xxhash.xxh3_128(), 0
 

@@ -19,6 +19,7 @@ from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
 from stilts.drift import decisive
+from stilts.errors import StiltsError
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
 from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
@@ -40,6 +41,7 @@ from stilts.training.resume import resume
 from stilts.training.schedule import labelled, learning_rate, rate_factors, total_steps, warmup_steps
 from stilts.training.stopping import Votes
 from stilts.training.trainer import Trainer
+from stilts.training.watchdog import Watchdog
 
 
 def execute(settings: RunSettings, folder: Path) -> None:
@@ -49,7 +51,7 @@ def execute(settings: RunSettings, folder: Path) -> None:
         Stopped: the ranks were asked to stop; status.json says "stopped", and the same command goes on.
         StiltsError: it failed (also InputError); status.json says "failed" with its line.
     """
-    world = distributed.setup()
+    world = distributed.setup(settings.training.collective_timeout)
     try:
         run = Run(settings, folder, world)
         try:
@@ -165,6 +167,7 @@ class Run:
         self.start_sha256 = digest(start_weights) if self.world.main else ""
         del start_weights
         engine = engines.build_engine(model, self.config, training, self.world)
+        distributed.set_timeouts(training.collective_timeout)  # the groups that DeepSpeed has made now
         fresh = TrainingState(0, self.world.size, settings.settings_hash, decisive(settings))
         fresh = replace(fresh, groups=hyper_parameters(engine))
         state = resume(engine, self.checkpoints, fresh, settings.allow_drift, self.world, self.log)
@@ -178,6 +181,13 @@ class Run:
         scorer = self._scorer(trainer.engine.module)
         best = training.select == "best" and settings.selection_sets
         module, kept = trainer.engine.module, self.checkpoints
+        watchdog = Watchdog(
+            self.folder / "log.txt",
+            self.world.rank,
+            training.step_timeout,
+            alarm=self.attempt.staging / "alarm",
+            on_hang=lambda reason: self.record.ended(StiltsError(reason)),
+        )
         loop = Loop(
             trainer,
             kept,
@@ -189,8 +199,12 @@ class Run:
                 module, kept.folder, step, self.attempt, self.world
             ),
             heartbeat=lambda step, loss, speed: self.record.update(step=step, loss=loss, tokens_per_second=speed),
+            watched=watchdog.step,
         )
-        state = loop.run(state)
+        try:
+            state = loop.run(state)
+        finally:
+            watchdog.close()
         self.record.update(step=state.step)
         return module, self._finish(trainer, state, bool(best))
 

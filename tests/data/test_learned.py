@@ -76,6 +76,26 @@ def test_placeholders_are_scored_and_not_trained_on(study: Study, tmp_path: Path
     assert len(dev.rows) == 3
 
 
+def test_a_row_of_mnli_without_a_text_is_scored_and_not_trained_on(
+    study: Study, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No row of a reported set is lost, and one empty text of a long file stops nothing."""
+    folder = Path(study.data.root or "") / "xnli"
+    folder.mkdir()
+    for name in ("train-en", "dev-en", "test-en"):
+        (folder / f"{name}.tsv").write_text("w1\tw2\tneutral\nw3\t \tneutral\nw4\tw5\tentailment\n")
+    train, dev, test = (
+        opened(tmp_path / split, study, SetSpec("xnli", split, "en", purpose, 32, 1))[0]
+        for split, purpose in (("train", "train"), ("dev", "select"), ("test", "evaluate"))
+    )
+    assert [len(one.examples) for one in (train, dev, test)] == [2, 3, 3]
+    assert [one.manifest["without_text"] for one in (train, dev, test)] == [1, 0, 0]
+    assert len(test.rows) == 3
+    assert [line for line in caplog.messages if "lack a text" in line] == [
+        "xnli/train/en: left out 1 examples that lack a text"
+    ]
+
+
 # --- sizes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from stilts.config import DataSettings, ModelSettings, Study, Target, TargetTask
+from stilts.data import build
 from stilts.data.parts import article_of, take_part
 from stilts.data.prepare import prepare
 from stilts.data.specs import SetSpec
 from stilts.data.store import PreparedSet
-from stilts.errors import InputError
+from stilts.errors import InputError, StiltsError
 from stilts.tasks.examples import SpanExample, TaggingExample
 
 WORDS = [f"w{number}" for number in range(400)]
@@ -147,6 +149,36 @@ def test_the_check_runs_again_for_sets_that_are_all_there(study: Study, tmp_path
     prepare(study, [XQUAD], tmp_path / "f", progress=False)
     with pytest.raises(InputError, match="overlap"):
         prepare(study, [SQUAD, XQUAD], tmp_path / "f", progress=False)
+
+
+def test_the_check_runs_again_for_another_english_parallel(study: Study, tmp_path: Path) -> None:
+    """English stands for the scored languages, though its file is in no set."""
+    english = Path(study.data.root or "") / "xquad/xquad.en.json"
+    for text in (None, squad(range(200, 206))):
+        if text is not None:
+            english.write_text(text)
+        prepare(study, [SQUAD, XQUAD], tmp_path / "f", progress=False)
+    english.write_text(squad(range(40), title="other {}"))
+    with pytest.raises(InputError, match=r"xquad/test/en \(English parallel\) share 3\d ids"):
+        prepare(study, [SQUAD, XQUAD], tmp_path / "f", progress=False)
+    study = replace(study, data=replace(study.data, exclude_overlap=True))
+    for shared in (2, 3):
+        english.write_text(squad(range(40 - shared, 44), title="other {}"))
+        train, _ = opened(tmp_path / "f", study, replace(SQUAD, part="all"), XQUAD)
+        assert (len(train.examples), train.manifest["dropped"]["examples"]) == (40 - shared, shared)
+
+
+def test_the_disk_is_full(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "rows/00000.arrow")
+
+    monkeypatch.setattr(build, "save_examples", full)
+    with pytest.raises(StiltsError, match=r"No space left on device: 'rows/00000\.arrow'; run the command") as caught:
+        prepare(study, [DEV], tmp_path / "f", progress=False)
+    assert (caught.value.exit_code, len(str(caught.value).splitlines())) == (1, 1)
+    assert not list((tmp_path / "f").glob("*/.*.tmp")), "what was begun gives its room back"
+    monkeypatch.undo()
+    assert len(opened(tmp_path / "f", study, DEV)[0].examples) == 10
 
 
 def test_missing_labels_are_refused(study: Study, tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def test_repeated_ids_become_unique(read: Read) -> None:
         ("one\n", "row 1: 1 column separated by tabs; expected 2 or 3"),
         ("a\tb\tneutral\n\nc\td\tneutral\n", "row 2: the row is blank"),
         ("a\t \tneutral\n", "row 1: the second text is empty"),
+        ("a\tb\tneutral\n \tb\tneutral\n\tb\tneutral\n", "row 2: the first text is empty (and 1 more)"),
         (b"a\tb\tneutral\n\xff\tb\tneutral\n", "row 2: byte 0xff is not UTF-8"),
         ("sentence1\tsentence2\tlabel\na\tb\n", "row 2: 2 columns separated by tabs; expected 3 as in the header"),
         (

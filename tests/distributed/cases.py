@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ def run_file(path: str, *overrides: str) -> None:
 def run_with_faults(path: str, injected: list[Any], report: str, *overrides: str, vote_seconds: float = 0.0) -> str:
     """A run as train.py does it, with faults in this rank: "done", "stopped", or the error's line."""
     import faults
+
     from stilts.errors import StiltsError, Stopped
     from stilts.training import stopping
 
@@ -33,12 +33,51 @@ def run_with_faults(path: str, injected: list[Any], report: str, *overrides: str
     faults.install(injected, Path(report), int(os.environ["RANK"]))
     try:
         run_file(path, *overrides)
-    except Stopped as error:
-        assert error.exit_code == 75
+    except Stopped:
         return "stopped"
     except StiltsError as error:
         return str(error)
     return "done"
+
+
+def run_without_board(path: str, injected: list[Any], report: str) -> str:
+    """`run_with_faults` without TensorBoard, whose thread writes when it likes: file operations can be counted."""
+    from stilts.training import run
+
+    board = run.Board
+    run.Board = lambda folder, main, *args: board(folder, False, *args)  # type: ignore[assignment,misc]
+    return run_with_faults(path, injected, report)
+
+
+def on_a_full_disk(path: str, looks: bool) -> str:
+    """A run that finds no room for its checkpoint: before it writes, or (`looks` False) while it does."""
+    from stilts.errors import StiltsError
+    from stilts.training import checkpoint
+
+    if not looks:
+        checkpoint.bytes_of_shards = lambda *_: 1
+    with pytest.raises(StiltsError) as caught:
+        run_file(path)
+    return str(caught.value)
+
+
+def taken_over(path: str, at: int) -> str:
+    """A run that another start takes over before step `at`; what it ends with."""
+    from stilts.errors import StiltsError
+    from stilts.training import attempt
+    from stilts.training.trainer import Trainer
+
+    whole = Trainer.step
+
+    def step(self: Trainer, number: int) -> Any:
+        if number == at and self.world.main:
+            attempt._take_over(Path(path).parent)
+        return whole(self, number)
+
+    Trainer.step = step  # type: ignore[method-assign]
+    with pytest.raises(StiltsError) as caught:
+        run_file(path)
+    return str(caught.value)
 
 
 def losses(path: str, *overrides: str) -> dict[str, Any]:
@@ -78,23 +117,38 @@ def steps_only(path: str, *overrides: str) -> dict[str, Any]:
     return {"loss": [r.loss for r in results], "examples": rows, "passes": [r.micro_batches for r in results]}
 
 
-def poisoned(path: str) -> Any:
-    """Weights before and after a step in which rank 1's loss is not a number (rank 0's, the others None)."""
-    from stilts.errors import StiltsError
+def with_a_bad_step(path: str, kind: str, report: str, *overrides: str) -> dict[str, Any]:
+    """Four steps of which number 1 is bad on rank 1 by its "loss" or "gradient", or is "left out" altogether.
+
+    Weights before and after step 1 and at the end, and each step's problem.
+    """
+    import faults
+
     from stilts.model.weights import full_weights
 
-    run, trainer = _trainer(path)
-    before = full_weights(trainer.engine.module)
-    accumulate = trainer._accumulate
-    trainer._accumulate = lambda *args: accumulate(*args) * (float("nan") if trainer.world.rank else 1.0)
-    with pytest.raises(StiltsError, match="nothing was updated"):
-        trainer.step(0)
-    trainer.world.barrier()
-    named = json.loads((run.folder / "bad_batch.json").read_text())
-    assert named["examples"] == trainer.rows[named["task"]].example_ids(trainer.rows[named["task"]].batch(0))
-    after = full_weights(trainer.engine.module)
+    _, trainer = _trainer(path, *overrides)
+    if kind == "loss":
+        faults.install([faults.Fault("nan", 1, "micro_batch", 0, 1)], Path(report), trainer.world.rank)
+    out: dict[str, Any] = {"problem": []}
+    parameter = next(p for p in trainer.engine.module.parameters() if p.requires_grad)
+    for number in range(4):
+        bad = number == 1
+        if bad:
+            out["before"] = {k: v.numpy() for k, v in full_weights(trainer.engine.module).items()}
+        hook = None
+        if bad and kind == "gradient" and trainer.world.rank == 1:
+            hook = parameter.register_hook(lambda gradient: gradient * float("inf"))
+        if not (bad and kind == "left out"):
+            out["problem"].append(trainer.step(number).problem)
+        if hook is not None:
+            hook.remove()
+        if bad:
+            out["after"] = {k: v.numpy() for k, v in full_weights(trainer.engine.module).items()}
+    out["end"] = {k: v.numpy() for k, v in full_weights(trainer.engine.module).items()}
+    numbers = trainer.rows["mnli"].batch(1)
+    out["examples"] = trainer.rows["mnli"].example_ids(numbers)
     distributed.close()
-    return {k: v.numpy() for k, v in before.items()}, {k: v.numpy() for k, v in after.items()}
+    return out
 
 
 def disagreeing(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch.distributed as dist
 import torch.distributed.distributed_c10d as c10d
 
 from stilts import distributed
+from stilts.setup_ops import FOLDER_VARIABLE
 
 
 def _waiting() -> dict[str, Callable[[Any], Any]]:
@@ -26,6 +28,12 @@ def _waiting() -> dict[str, Callable[[Any], Any]]:
         "barrier": lambda group: dist.barrier(group=group),
         "gather_object": lambda group: dist.gather_object(1, [None, None], dst=0, group=group),
     }
+
+
+def run_file_with_operators(folder: str, path: str) -> None:
+    """A whole run with operators from another folder."""
+    os.environ[FOLDER_VARIABLE] = folder
+    cases.run_file(path)
 
 
 def timed_out(path: str, seconds: float, *overrides: str) -> dict[str, float]:

@@ -9,7 +9,8 @@ import torch
 from stilts.evaluation.mining import best_pairs, mined, neighbours
 from stilts.evaluation.search import unit
 from stilts.formats.mining import MiningFormat, gold_pairs
-from stilts.metrics.bitext import best_threshold, pair_f1
+from stilts.metrics.accuracy import f1
+from stilts.metrics.bitext import best_threshold
 from stilts.tasks import get_task
 from stilts.tasks.examples import BitextExample
 
@@ -137,9 +138,9 @@ def test_a_threshold_cuts_between_scores_that_differ() -> None:
 
 
 def test_f1_of_pairs() -> None:
-    assert pair_f1(2, 4, 4) == 50.0
-    assert pair_f1(0, 0, 4) == 0.0
-    assert pair_f1(3, 3, 3) == 100.0
+    assert f1(2, 4, 4) == 50.0
+    assert f1(0, 0, 4) == 0.0
+    assert f1(3, 3, 3) == 100.0
 
 
 def test_a_gold_pair_counts_only_where_both_sentences_are_at_hand() -> None:

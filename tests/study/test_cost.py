@@ -370,12 +370,12 @@ def test_disk_at_its_peak(make_plan, tmp_path):
     assert disk.free > 0
     saving = {"select": "last", "max_steps": 4, "save_every": 1}
     both = cost_of(make_plan(training=saving, launch={"parallel_runs": 2})).disk
-    assert both.checkpoints == 2 * 2 * 14 * ALL
+    assert both.checkpoints == 2 * 3 * 14 * ALL
     plan = make_plan(training=saving)
     (plan.run_folder("target-none-xnli-t1") / "model").mkdir(parents=True)
     (plan.run_folder("target-none-xnli-t1") / "model" / "model.safetensors").write_bytes(b"1234")
     assert cost_of(plan).disk.written == 4
-    assert cost_of(plan).disk.peak == disk.models + 28 * ALL
+    assert cost_of(plan).disk.peak == disk.models + 42 * ALL
 
 
 @pytest.mark.parametrize(
@@ -384,12 +384,14 @@ def test_disk_at_its_peak(make_plan, tmp_path):
         ({"save_every": 0}, 100, 0),
         ({"save_every": 100}, 100, 0),
         ({"save_every": 50}, 100, 14),
-        ({"save_every": 10}, 100, 28),
-        ({"save_every": 10}, None, 28),
+        ({"save_every": 10}, 100, 42),
+        ({"save_every": 10}, None, 42),
+        ({"save_every": 10, "keep_last": 1}, 100, 28),
+        ({"save_every": 10, "keep_every": 25}, 100, 84),
         ({"save_every": 0, "select": "best"}, 100, 4),
         ({"save_every": 50, "select": "best"}, 100, 18),
-        ({"save_every": 10, "select": "best"}, 100, 28),
-        ({"save_every": 10, "average_last": 3}, 100, 40),
+        ({"save_every": 10, "select": "best"}, 100, 50),
+        ({"save_every": 10, "average_last": 3}, 100, 54),
     ],
 )
 def test_checkpoints_of_a_run(make_plan, training, steps, bytes_a_parameter):

@@ -113,8 +113,9 @@ def test_a_run_that_still_works_is_not_changed(make_plan, started):
     assert on_disk(plan) == plan.runs[0]
 
 
-def test_a_pending_run_takes_new_settings(make_plan):
-    write(make_plan(), "")
+@pytest.mark.parametrize("state", ["pending", "stopped", "failed"])
+def test_a_run_that_did_nothing_takes_new_settings(make_plan, started, state):
+    started(state=state, attempt=0)
     other = make_plan(training=NOW)
     assert write(other, "") == []
     assert on_disk(other) == other.runs[0]

@@ -1,0 +1,76 @@
+"""Sizes and hashes of a checkpoint's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stilts.training import manifest
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three files and their manifest."""
+    (tmp_path / "engine").mkdir()
+    files = {}
+    for name, content in (("engine/a.pt", b"a" * 1000), ("engine/b.pt", b""), ("state.json", b"{}")):
+        out = manifest.HashingFile(tmp_path / name)
+        for start in range(0, len(content), 300):
+            out.write(content[start : start + 300])
+        files[name] = out.finish()
+    manifest.write_manifest(tmp_path, files)
+    return tmp_path
+
+
+def test_what_was_written_is_what_is_read(folder: Path) -> None:
+    files = manifest.read_manifest(folder)
+    assert [(name, entry["size"]) for name, entry in files.items()] == [
+        ("engine/a.pt", 1000), ("engine/b.pt", 0), ("state.json", 2)
+    ]  # fmt: skip
+    assert files["engine/a.pt"] == manifest.entry_of(folder / "engine/a.pt")
+    assert manifest.strangers(folder, files) == []
+    assert manifest.damages(folder, files, files) == []
+
+
+def test_torch_loads_what_was_hashed(tmp_path: Path) -> None:
+    out = manifest.HashingFile(tmp_path / "x.pt")
+    torch.save({"x": torch.arange(5)}, out)
+    assert out.finish() == manifest.entry_of(tmp_path / "x.pt")
+    assert torch.load(tmp_path / "x.pt")["x"].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"a" * 999, "has 999 bytes instead of 1000"), (b"a" * 999 + b"b", "is damaged"), (None, "cannot be read")],
+)
+def test_damages_are_named(folder: Path, content: bytes | None, problem: str) -> None:
+    files = manifest.read_manifest(folder)
+    path = folder / "engine/a.pt"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    (line,) = manifest.damages(folder, files, files)
+    assert problem in line
+    assert str(path) in line
+
+
+def test_strangers_are_named(folder: Path) -> None:
+    files = manifest.read_manifest(folder)
+    (folder / "engine/c.pt").touch()
+    (folder / "state.json").unlink()
+    foreign, missing = manifest.strangers(folder, files)
+    assert foreign == f"{folder}/engine/c.pt does not belong to the checkpoint"
+    assert missing == f"{folder}/state.json is missing"
+
+
+@pytest.mark.parametrize("change", [("1000", "1001"), ("{", "["), ('"checksum"', '"check"')])
+def test_a_damaged_manifest_is_none(folder: Path, change: tuple[str, str]) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace(*change, 1))
+    with pytest.raises(ValueError, match=r"manifest.json is damaged"):
+        manifest.read_manifest(folder)
+    path.unlink()
+    with pytest.raises(ValueError, match="has no manifest"):
+        manifest.read_manifest(folder)
