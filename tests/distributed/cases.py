@@ -226,10 +226,10 @@ def padded_states(encoder: Any, batch: Any) -> torch.Tensor:
 def train_and_encode(path: str, *overrides: str) -> dict[str, Any]:
     """Train, export, and give the hidden states of the trained engine for a few rows."""
     run, trainer = _trainer(path, *overrides)
-    run.start_sha256 = ""
+    publisher = run._publisher(trainer.engine.module)
     for number in range(trainer.steps):
         trainer.step(number)
-    run._export(trainer.engine.module, run.model_folder, trainer.steps)
+    publisher.export(trainer.engine.module, run.model_folder, trainer.steps)
     tokens = [[0, 7, 9, 11, 2], [0, 20, 21, 22, 2]]
     trainer.engine.eval()
     batch = collate([{"input_ids": row, "side": 0} for row in tokens], RetrievalFormat())
