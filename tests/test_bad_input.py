@@ -85,6 +85,15 @@ def test_evaluation_files_without_labels(real_data: Path, tmp_path: Path) -> Non
     assert "label" in line or "answer" in line
 
 
+def test_selection_files_without_labels(real_data: Path, tmp_path: Path) -> None:
+    """A test set may lack them (`test_unlabelled.py`), not what chooses a checkpoint."""
+    content = study(real_data, ["xnli"], ["de"], evaluation={"split": "test"})
+    content["data"] = {**content["data"], "files": {**FILES, "xnli": {"dev": {"en": "xnli/test-en.tsv"}}}}
+    line = prepare(tmp_path, content)
+    assert "test-en.tsv has no labels" in line
+    assert "gold labels in a selection set" in line
+
+
 def test_training_data_that_overlap_an_evaluation_set(real_data: Path, tmp_path: Path) -> None:
     line = prepare(tmp_path, study(real_data, ["xquad"], ["de"]))
     assert re.search(r"share \d+ ids", line)
