@@ -94,6 +94,7 @@ def build_engine(module: nn.Module, config: dict[str, Any], training: Training, 
     optimizer = _optimizer(parameter_groups(module, training), config, training)
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config, dist_init_required=False)
     remember_masters(engine.optimizer)
+    _forget_first_step(engine.optimizer)
     if world.size == 1 and zero_stage(config) <= 1 and not hasattr(engine.optimizer, "reduce_gradients"):
         engine.enable_backward_allreduce = False  # it copies every gradient twice to sum it with nothing
     return engine
@@ -123,6 +124,17 @@ def _optimizer(groups: list[dict[str, Any]], config: Mapping[str, Any], training
 
         return DeepSpeedCPUAdam(groups, adamw_mode=True, **options)
     return torch.optim.AdamW(groups, fused=True, **options)
+
+
+def _forget_first_step(optimizer: Any) -> None:
+    """Undo the step on zero gradients that the half-precision optimizer without ZeRO takes when it is made (0.19.8).
+
+    It moves nothing, but AdamW would count it: the first update would be a quarter too small.
+    """
+    from deepspeed.runtime.fp16.unfused_optimizer import FP16_UnfusedOptimizer
+
+    if isinstance(optimizer, FP16_UnfusedOptimizer):
+        optimizer.optimizer.state.clear()
 
 
 def _layers_above(name: str, layers: int) -> int:

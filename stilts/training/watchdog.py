@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
 
+from stilts.errors import StiltsError, first_line
+
 FACTOR, AT_LEAST = 20.0, 600.0
 """The limit where none is set: so many times the slowest step, and so many seconds."""
 LOOK_EVERY = 1.0  # seconds
@@ -29,7 +31,9 @@ class Watchdog:
 
     A step that takes longer than the limit is taken for hung: the rank appends its stacks to the log and ends with code
     1 a few seconds later. Where it is stuck in C and holds the GIL, faulthandler does both (its lines name the rank as
-    the function of the thread "watchdog"). A process that was suspended for longer than the limit ends, too.
+    the function of the thread "watchdog"). A process that was suspended for longer than the limit ends, too. As a
+    context it also ends the other ranks when this one fails: a rank that hangs outside of a step is found by the others
+    when their collective times out.
 
     Args:
         log: the run's log.txt; every rank appends to it.
@@ -52,7 +56,7 @@ class Watchdog:
         self.name = f"rank {rank} on {socket.gethostname()}, pid {os.getpid()}"
         self.timeout, self.alarm, self.on_hang = timeout, alarm, on_hang
         self.slowest = 0.0
-        self._steps, self._began, self._armed = 0, 0.0, False
+        self._steps, self._began, self._armed, self._sounded = 0, 0.0, False, False
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         if alarm is not None:
             alarm.touch()  # network file systems look anew at a file that is there, not at one that is not
@@ -81,8 +85,18 @@ class Watchdog:
             if self._steps > 1:
                 self.slowest = max(self.slowest, took)
 
+    def __enter__(self) -> Watchdog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Watch no longer; where this rank has failed by itself, the others need not wait for it."""
+        if isinstance(error, Exception) and not isinstance(error, StiltsError):  # those are raised on every rank
+            self.sound(f"{type(error).__name__}: {first_line(error)}")
+        self.close()
+
     def sound(self, reason: str) -> None:
         """Write this rank's stacks to the log and let every other rank do the same and end. This one goes on."""
+        self._sounded = True
         if self.alarm is not None:
             with contextlib.suppress(OSError), open(self.alarm, "a", encoding="utf-8") as out:
                 out.write(f"{self.name}: {reason}\n")
@@ -118,7 +132,7 @@ class Watchdog:
 
     def _heard(self) -> str:
         """What another rank wrote to the alarm."""
-        if self.alarm is None:
+        if self.alarm is None or self._sounded:
             return ""
         try:
             return self.alarm.read_text(encoding="utf-8").partition("\n")[0]

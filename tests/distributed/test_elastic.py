@@ -19,7 +19,7 @@ NO_GRADIENT = ("key.bias", "squad_v1.out.bias")  # rounding noise that Adam scal
 STEPS = 6
 PARTS = ((2, 0, 2), (1, 2, 4), (3, 4, STEPS))  # ranks, first step, end
 # stages, precisions and optimizers where they are likeliest to go wrong together
-COVERING = [("zero1", "bf16", "sgd"), ("zero2", "bf16", "adamw"), ("zero3", "bf16", "sgd")]
+COVERING = [("zero1", "bf16", "adamw"), ("zero3", "bf16", "sgd")]
 CONFIGS = ("zero0", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload")
 REST = [case for case in itertools.product(CONFIGS, ("fp32", "bf16"), ("adamw", "sgd")) if case not in COVERING]
 Case = tuple[str, str, str]
@@ -120,7 +120,7 @@ def test_goes_on_with_other_ranks(run_file: str, tmp_path: Path, case: Case) -> 
 @pytest.mark.slow
 def test_frozen_embeddings(run_file: str, tmp_path: Path) -> None:
     """Parameters without optimizer state stay as they are."""
-    check(run_file, tmp_path, ("zero2", "fp32", "adamw"), "training.freeze_embeddings=true")
+    check(run_file, tmp_path, ("zero2", "bf16", "adamw"), "training.freeze_embeddings=true")
 
 
 @pytest.mark.long
@@ -145,11 +145,12 @@ def test_frozen_embeddings_everywhere(run_file: str, tmp_path: Path, config: str
 @pytest.mark.slow
 def test_a_missing_shard_is_named_by_all_ranks(run_file: str, tmp_path: Path) -> None:
     settings = overrides(("zero2", "fp32", "adamw"))
-    run_ranks(cases_elastic.part, 1, tmp_path / "one", run_file, 0, 1, None, str(tmp_path / "saved"), *settings)
-    (tmp_path / "saved/engine/zero_pp_rank_0_mp_rank_00_optim_states.pt").unlink()
+    run_ranks(cases_elastic.part, 2, tmp_path / "two", run_file, 0, 1, None, str(tmp_path / "saved"), *settings)
+    (tmp_path / "saved/engine/zero_pp_rank_1_mp_rank_00_optim_states.pt").unlink()
     arguments = (run_file, 1, 2, str(tmp_path / "saved"), None, *settings)
     with pytest.raises(RankFailed) as failed:
-        run_ranks(cases_elastic.part, 2, tmp_path / "two", *arguments)
-    for rank in (0, 1):
-        assert "StiltsError" in str(failed.value).split(f"rank {rank}:")[1]
-    assert "written by 1 ranks but has no optimizer shard of rank 0" in str(failed.value)
+        run_ranks(cases_elastic.part, 3, tmp_path / "three", *arguments)
+    for rank in range(3):
+        said = str(failed.value).split(f"rank {rank}:")[1]
+        assert "StiltsError" in said
+        assert "written by 2 ranks but has no optimizer shard of rank 1" in said

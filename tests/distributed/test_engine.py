@@ -209,3 +209,16 @@ def test_ranks_with_different_rows_stop(study: Path, tmp_path: Path) -> None:
 def test_fp16_on_the_cpu_is_refused(study: Path, tmp_path: Path) -> None:
     with pytest.raises(RankFailed, match="fp16 on a CPU"):
         run_ranks(cases.losses, 1, tmp_path, str(study / "runs/run/run.yaml"), "training.precision=fp16")
+
+
+@pytest.mark.slow
+def test_the_first_step_in_half_precision_is_a_whole_one(study: Path, tmp_path: Path) -> None:
+    """Without ZeRO, DeepSpeed's optimizer for bf16 has counted a step before the first."""
+    path = str(study / "runs/run/run.yaml")
+    overrides = ("training.precision=bf16", "training.max_steps=1")
+    first, second = (
+        run_ranks(cases.losses, 1, tmp_path / config, path, f"deepspeed.config={config}", *overrides)[0]["weights"]
+        for config in ("zero0", "zero1")
+    )
+    apart = np.concatenate([np.abs(first[name] - second[name]).ravel() for name in first])
+    assert apart.mean() < 0.05e-3, "of a step that moves most weights by the rate, 1e-3"

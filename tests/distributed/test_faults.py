@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cases_faults
+import cases
 import fault_places
 import pytest
 import tiny
@@ -285,7 +285,7 @@ def test_faults_fire_in_a_real_run(tmp_path: Path) -> None:
     faults = [Fault("record", rank, "file", step=1, folder=saves) for rank in (0, 1)]
     faults += [Fault("kill", 1, "micro_batch", step=3), Fault("delay", 0, "after_step", step=2, seconds=0.1)]
     with pytest.raises(RankFailed, match="exit code -9"):
-        run_ranks(cases_faults.run_file, 2, tmp_path / "logs", faults, report, str(path))
+        run_ranks(cases.run_with_faults, 2, tmp_path / "logs", str(path), faults, str(report))
     assert_fired(report, faults[2:])
     events = {one.event for one in operations(report, rank=0)}
     assert {"os.mkdir", "save", "save half", "save end", "os.rename"} <= events

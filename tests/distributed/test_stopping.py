@@ -100,3 +100,17 @@ def test_stopped_and_stopped_again(study: Path, config: str, precision: str, see
 @pytest.mark.parametrize("config", ["zero0", "zero1", "zero2", "zero3", "zero2_offload"])
 def test_stopped_at_ten_places(study: Path, config: str, precision: str) -> None:
     stopped_everywhere(study, config, precision, 10, 11)
+
+
+@pytest.mark.slow
+def test_a_run_stops_when_its_time_is_up(study: Path) -> None:
+    path = make(study, "run", "zero2", "fp32")
+    path.write_text(path.read_text().replace("stop_after: null", "stop_after: 0.0"))
+    report = str(study / "report.jsonl")
+    for name in ("first", "again"):
+        assert run_ranks(cases.run_with_faults, 2, study / f"logs-{name}", str(path), [], report) == ["stopped"] * 2
+        status = json.loads((path.parent / "status.json").read_text())
+        assert (status["state"], status["step"]) == ("stopped", 0)
+        assert "stopped by training.stop_after (0 s), before step 1" in status["error"]
+    path.write_text(path.read_text().replace("stop_after: 0.0", "stop_after: 3600.0"))
+    assert run_ranks(cases.run_with_faults, 2, study / "logs", str(path), [], report) == ["done"] * 2

@@ -9,6 +9,7 @@ import pytest
 from stilts.config import Study
 from stilts.settings import load_yaml, read
 from stilts.study.plan import Plan, expand
+from stilts.tasks import BENCHMARKS, target_tasks
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -26,6 +27,18 @@ def test_small_choice_is_small_with_more_recipes_and_xcopa() -> None:
     runs = {run.run: run for run in plan.runs}
     assert runs["target-none-xcopa-t1"].trains_on == ["socialiqa"]
     assert len([cell for cell in plan.cells if (cell.recipe, cell.target) == ("none", "xcopa")]) == 11
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_sample_all_has_every_target_and_a_whole_submission(benchmark: str) -> None:
+    content = load_yaml(STUDIES / "sample_all.yaml")
+    content["target"]["benchmark"] = benchmark
+    plan = expand(read(Study, content, ""))
+    assert set(plan.targets) == set(target_tasks(benchmark))
+    assert not plan.later
+    assert (plan.study.evaluation.split, plan.study.data.limit) == ("test", {})
+    assert plan.study.target.per_task["tatoeba"].retrieval.query_side == "english"
+    assert {recipe.name for recipe in plan.recipes} == {"none", "snli+squad_v1"}
 
 
 @pytest.mark.parametrize("name", ["small", "small_choice"])

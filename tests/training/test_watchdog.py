@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stilts.errors import StiltsError
 from stilts.training import watchdog
 from stilts.training.watchdog import Watchdog
 
@@ -88,6 +89,30 @@ def test_a_rank_outside_of_a_step_writes_its_stacks_when_another_hangs(tmp_path:
     for rank in (0, 1):
         assert f"the threads of rank {rank} on" in text
     assert text.count("in stuck_here") == 2
+
+
+@pytest.mark.slow
+def test_a_rank_that_fails_ends_one_that_hangs_outside_of_a_step(tmp_path: Path) -> None:
+    """As where its collective has timed out. What every rank raises, and a failure before, ends nobody."""
+    hung = run(tmp_path, "time.sleep(100)", rank=1, timeout=1000, step=False)
+    log = tmp_path / "log.txt"
+    end = time.monotonic() + 20
+    while not (tmp_path / "alarm").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    with pytest.raises(StiltsError), Watchdog(log, 0, alarm=tmp_path / "alarm"):
+        raise StiltsError("all ranks say so")
+    time.sleep(watchdog.LOOK_EVERY + 0.3)
+    assert hung.poll() is None
+    with pytest.raises(RuntimeError), Watchdog(log, 0, alarm=tmp_path / "alarm"):
+        raise RuntimeError("timed out\nfor long")
+    out, _ = hung.communicate(timeout=20)
+    assert hung.returncode == 1
+    assert "RuntimeError: timed out" in out
+    text = log.read_text()
+    assert f"pid {hung.pid}" in text
+    assert "in stuck_here" in text
+    assert text.count("the threads of rank 0 on") == 1, "its own alarm is nothing new to it"
 
 
 def test_usual_steps_and_long_times_between_them_never_end_the_process(
