@@ -52,7 +52,7 @@ def run_study(
 
     Raises:
         InputError: the study cannot be run, or is running already.
-        Stopped: SIGINT or SIGTERM arrived; all processes have ended.
+        Stopped: a stop signal arrived, or a run stopped by itself; all processes have ended.
     """
     plan.refuse_unfinished()
     program = trainer or trainer_path()

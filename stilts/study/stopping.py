@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do to a command that has runs: the first asks them to save, the second ends them at once."""
+"""What signals do to a command that has runs: the first asks them to save, the second ends them at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import FrameType
 from stilts.errors import Stopped
 
 AGAIN = "run the same command again to go on"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # schedulers announce their end by the last
 ONE_SIGNAL = 1.0  # seconds in which several signals are one: `timeout` and schedulers signal a process and its group
 
 
@@ -44,9 +45,9 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Catch SIGINT and SIGTERM for the time of the block."""
+    """Catch SIGNALS for the time of the block."""
     stop = Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""`stilts run` killed with SIGKILL at three different places, with the real trainer: it ends with the same cells."""
+"""`stilts run` killed with SIGKILL at three different places, and signalled, with the real trainer: the same cells."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -82,10 +83,23 @@ def kill_when(words: list[str], reached: Callable[[], bool], log: Path) -> None:
     process.wait()
 
 
+@pytest.fixture(scope="module")
+def straight(command: Callable[[str], list[str]]) -> Path:
+    """The study without any disturbance."""
+    done = subprocess.run(command("straight"), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return command.folder / "outputs/straight"  # type: ignore[attr-defined]
+
+
+def weights(study: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(study)): path.read_bytes() for path in sorted(study.glob("runs/*/model/*.safetensors"))
+    }
+
+
+@pytest.mark.usefixtures("straight")
 def test_killed_at_three_places_it_ends_with_the_same_cells(command: Callable[[str], list[str]]) -> None:
     folder: Path = command.folder  # type: ignore[attr-defined]
-    straight = subprocess.run(command("straight"), capture_output=True, text=True, timeout=300)
-    assert straight.returncode == 0, straight.stdout[-2000:] + straight.stderr[-2000:]
     study, log = folder / "outputs/killed", folder / "killed.txt"
 
     def done(run: str) -> bool:
@@ -100,7 +114,7 @@ def test_killed_at_three_places_it_ends_with_the_same_cells(command: Callable[[s
     for place, reached in places.items():
         kill_when(command("killed"), reached, log)
         assert not (done(TRAIN) and done(SCORE) and done("evaluation-mnli-s1-tatoeba")), f"killed too late: {place}"
-        end = time.monotonic() + 15
+        end = time.monotonic() + 75  # ranks have a minute to save
         while (left := processes_of(folder)) and time.monotonic() < end:
             time.sleep(0.2)
         assert not left, f"orphans, killed {place}: {left}"
@@ -109,3 +123,37 @@ def test_killed_at_three_places_it_ends_with_the_same_cells(command: Callable[[s
     assert json.loads((study / "runs" / TRAIN / "status.json").read_text())["restarts"] >= 1, "it should have resumed"
     assert cells(folder, "killed") == cells(folder, "straight")
     assert len(cells(folder, "killed")) == 5
+
+
+def test_signalled_in_training_it_saves_and_goes_on_with_the_same_bytes(
+    command: Callable[[str], list[str]], straight: Path
+) -> None:
+    folder: Path = command.folder  # type: ignore[attr-defined]
+    run = folder / "outputs/signalled/runs" / TRAIN
+
+    def status() -> dict[str, Any]:
+        return json.loads((run / "status.json").read_text()) if (run / "status.json").is_file() else {"step": 0}
+
+    process = subprocess.Popen(command("signalled"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    end = time.monotonic() + 180
+    while status()["step"] < 15:
+        assert process.poll() is None, process.stdout and process.stdout.read()[-3000:]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=90)
+    assert process.returncode == 75, said[-3000:]
+    assert "stopping: waiting for 1 run to save" in said
+    assert "stopped by SIGTERM: run the same command again to go on" in said
+    assert not processes_of(folder)
+    stopped = status()
+    assert (stopped["state"], stopped["steps"]) == ("stopped", 60), stopped
+    saved = int(max((run / "checkpoints").glob("step-*")).name.removeprefix("step-"))
+    assert 15 <= stopped["step"] <= saved < 60, "the last completed step is what is saved"
+    assert (run / f"checkpoints/step-{saved:08d}/manifest.json").is_file()
+    again = subprocess.run(command("signalled"), capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
+    assert status()["restarts"] == 1
+    assert cells(folder, "signalled") == cells(folder, "straight")
+    assert weights(folder / "outputs/signalled") == weights(straight)
+    assert len(weights(straight)) == 4

@@ -104,7 +104,7 @@ TERM, INT = signal.SIGTERM, signal.SIGINT
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signals", [[(TERM, 0)], [(TERM, 0.3), (TERM, 0), (INT, 0)]], ids=["one", "as one"])
+@pytest.mark.parametrize("signals", [[(signal.SIGUSR1, 0)], [(TERM, 0.3), (TERM, 0), (INT, 0)]], ids=["one", "as one"])
 def test_runs_save_before_they_end(study, words, events, monkeypatch, signals):
     """Signals that come together are one, as `timeout` sends them."""
     said, _, statuses = study("save", *signals)
