@@ -60,6 +60,20 @@ def test_a_hung_rank_ends_the_job_with_all_stacks_in_the_log(
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_rank_that_hangs_in_a_prediction_ends_the_job(start: Callable[..., Job], launcher: str) -> None:
+    """No step takes too long there: the others' collective times out, and they let the hung rank say where it is."""
+    fault, limit = Fault("hang", 1, "forward"), 15.0
+    job = start(launcher, fault, collective_timeout=limit, max_steps=2)
+    job.wait_for(lambda: fired(job.report) == [fault])
+    job.seconds_to_end(limit + 10)
+    assert job.process.returncode != 0
+    for rank in (0, 1):
+        assert f"the threads of rank {rank} on" in job.log, job.tail()
+    assert "faults.py" in job.log, "where rank 1 hangs"
+    assert job.status["state"] == "failed"
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_killed_rank_ends_the_job_within_a_minute(start: Callable[..., Job], launcher: str) -> None:
     fault = Fault("kill", 1, "micro_batch", step=3)
     job = start(launcher, fault)
