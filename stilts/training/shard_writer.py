@@ -86,14 +86,16 @@ def _swapped(folder: Path, rank: int) -> list[Path]:
 
 def bytes_of_shards(engine: Any, main: bool) -> int:
     """Bytes of the tensors in this rank's part of a checkpoint."""
-    module, optimizer = engine.module, getattr(engine.optimizer, "optimizer", engine.optimizer)
-    states = sum(_bytes(value) for state in optimizer.state.values() for value in state.values())
-    masters = sum(_bytes(p) for group in optimizer.param_groups for p in group["params"])
-    partitioned = any(hasattr(p, "ds_tensor") for p in module.parameters())
-    if partitioned:
-        return int(states + masters + sum(_bytes(p.ds_tensor) for p in module.parameters()))
-    return int(states + masters + sum(map(_bytes, module.parameters()))) if main else int(states + masters)
-
-
-def _bytes(value: Any) -> int:
-    return value.numel() * value.element_size() if isinstance(value, torch.Tensor) else 0
+    zero, inner = engine.zero_optimization(), getattr(engine.optimizer, "optimizer", engine.optimizer)
+    if not (zero or main):
+        return 0  # without ZeRO rank 0 writes everything
+    flats = getattr(
+        engine.optimizer, "fp32_partitioned_groups_flat", None
+    )  # ZeRO-3: its groups are empty between steps
+    masters = flats or [p for group in inner.param_groups for p in group["params"]]
+    states = [value for state in inner.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
+    weights = [getattr(p, "ds_tensor", p) for p in engine.module.parameters()]
+    partitioned = any(hasattr(p, "ds_tensor") for p in engine.module.parameters())
+    tensors = [*masters, *states, *(weights if main or partitioned else [])]
+    # in fp32 without ZeRO the masters are the weights
+    return sum({id(tensor): tensor.numel() * tensor.element_size() for tensor in tensors}.values())

@@ -80,6 +80,19 @@ def taken_over(path: str, at: int) -> str:
     return str(caught.value)
 
 
+def bytes_foretold_and_written(path: str, *overrides: str) -> tuple[int, int]:
+    """Of one checkpoint after a step: what was looked for on the disk, and what the files of this rank have."""
+    from stilts.training import shard_writer
+
+    run, trainer = _trainer(path, *overrides)
+    trainer.step(0)
+    foretold = shard_writer.bytes_of_shards(trainer.engine, run.world.main)
+    writer = shard_writer.save_shards(trainer.engine, run.folder, "engine", run.world.rank)
+    assert writer.error is None
+    distributed.close()
+    return foretold, sum(entry["size"] for entry in writer.written.values())
+
+
 def losses(path: str, *overrides: str) -> dict[str, Any]:
     """Losses of every step, and the fp32 weights afterwards (rank 0)."""
     from stilts.model.weights import full_weights

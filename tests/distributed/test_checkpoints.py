@@ -270,6 +270,16 @@ def test_a_full_disk(study: Path, straight: bytes, small_disk: Path, looks: bool
     assert (moved.parent / "model/model.safetensors").read_bytes() == straight
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("config", "precision"), [("zero0", "fp32"), ("zero2", "bf16"), ("zero3", "bf16")])
+def test_the_bytes_of_a_checkpoint_are_foretold(study: Path, config: str, precision: str) -> None:
+    path = make(study)
+    overrides = [f"deepspeed.config={config}", f"training.precision={precision}"]
+    ranks = run_ranks(cases.bytes_foretold_and_written, 2, study / "logs", str(path), *overrides)
+    foretold, written = (sum(each) for each in zip(*ranks, strict=True))
+    assert 0.6 * written < foretold < 1.02 * written, "names and headers are a third of so small a checkpoint"
+
+
 # ---- an older start
 
 
