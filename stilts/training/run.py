@@ -286,6 +286,7 @@ class Run:
             import deepspeed
 
             engine, *_ = deepspeed.initialize(model=model, config=self.config, dist_init_required=False)
+            distributed.set_timeouts(self.settings.training.collective_timeout)
             return engine.module, self._steps_of(name)
         return model.to(self.world.device), self._steps_of(name)
 
