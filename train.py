@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,15 +60,20 @@ def main(arguments: list[str]) -> int:
         settings = replace(settings, allow_drift=[*settings.allow_drift, *allow_drift])
         from stilts.training.orphans import end_with_parent
 
-        end_with_parent()
+        end_with_parent(settings.training.save_grace)
         from stilts.training.run import execute
 
         execute(settings, path.parent)
     except StiltsError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception:
+        traceback.print_exc()
+        return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from stilts.training.orphans import end_process
+
+    end_process(main(sys.argv[1:]))

@@ -74,7 +74,7 @@ def worker(folder: Path, stage: int, rounds: int, hidden: int) -> None:
         world.barrier()
 
     def committed(number: int) -> None:
-        ours.save(engine, TrainingState(number, world.size, ""))
+        ours.save(engine, TrainingState(number, world.size))
 
     arms = {"bare": bare, "bare and fsync": synced, "stilts": committed}
     found: dict[str, list[float]] = {name: [] for name in arms}

@@ -182,6 +182,9 @@ class Training:
     stop_after: float | None = setting(
         None, "stop with a checkpoint (exit code 75) so many seconds after the start of a run's process", minimum=0
     )
+    save_grace: float = setting(
+        60.0, "seconds that a rank whose launcher is gone, or a study that is stopped, has to save", minimum=1
+    )
     max_bad_steps: int = setting(3, "steps in a row whose loss or gradient is not finite that end a run", minimum=1)
     step_timeout: float | None = setting(
         None,

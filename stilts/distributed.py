@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed.distributed_c10d as c10d
 
-from stilts.errors import StiltsError
+from stilts.errors import StiltsError, first_line
 from stilts.setup_ops import free_operators, use_own_folder
 
 TIMEOUT = 1800.0  # seconds that a collective waits for the other ranks
@@ -75,15 +75,19 @@ class World:
         return out
 
     def on_main(self, action: Callable[[], Any]) -> Any:
-        """What `action` returns on rank 0, on every rank; where it raises a StiltsError or OSError, every rank does."""
+        """What `action` returns on rank 0, on every rank; where it raises, every rank does: nobody is left waiting.
+
+        Errors that are not stilts' own become StiltsErrors of one line.
+        """
         result: tuple[Any, StiltsError | None] = (None, None)
         if self.main:
             try:
                 result = action(), None
             except StiltsError as error:
                 result = None, error
-            except OSError as error:
-                result = None, StiltsError(f"{type(error).__name__}: {error}")
+            except Exception as error:  # of any library
+                logging.getLogger("stilts").debug("on rank 0 alone", exc_info=error)
+                result = None, StiltsError(f"{type(error).__name__}: {first_line(error)}")
         value, problem = self.from_main(result)
         if problem is not None:
             raise problem

@@ -23,7 +23,7 @@ _NO_RESULT = (
 )  # fmt: skip
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (
-    "log_every", "save_every", "keep_last", "keep_every", "stop_after", "max_bad_steps", "step_timeout",
+    "log_every", "save_every", "keep_last", "keep_every", "stop_after", "save_grace", "max_bad_steps", "step_timeout",
     "collective_timeout", "micro_batch_tokens", "gradient_checkpointing",
 )  # fmt: skip
 
@@ -57,6 +57,8 @@ def decisive(settings: RunSettings | Mapping[str, Any]) -> dict[str, Any]:
     content = plain(settings)
     facts = {key: value for key, value in content.items() if key not in _NO_RESULT}
     facts["training"] = {k: v for k, v in content["training"].items() if k not in _NO_RESULT_OF_TRAINING}
+    if content["training"].get("average_last", 1) > 1:  # it decides which models the mean is made of
+        facts["training"]["save_every"] = content["training"]["save_every"]
     facts["init"] = content.get("init_hash")
     return facts
 

@@ -19,6 +19,7 @@ from stilts.files import write_text
 
 STATUS = "status.json"
 STATES = ("pending", "running", "stopped", "failed", "done")
+FOREIGN = 600.0  # seconds without a heartbeat after which ranks on another machine are taken for dead
 SILENT_AFTER = 60.0  # seconds without a heartbeat after which the ranks of a "running" run are looked for
 
 
@@ -73,7 +74,7 @@ def read_status(run_folder: Path, now: float | None = None) -> Status:
     """
     status = recorded_status(run_folder)
     silent = (time.time() if now is None else now) - status.heartbeat > SILENT_AFTER
-    if status.state == "running" and silent and not possibly_alive(status):
+    if status.state == "running" and silent and not possibly_alive(status, now):
         return replace(status, state="stopped", error=status.error or "its processes ended without a word")
     return status
 
@@ -94,10 +95,11 @@ def recorded_status(run_folder: Path) -> Status:
     return status
 
 
-def possibly_alive(status: Status) -> bool:
-    """True if a recorded rank runs on this machine, or may run on another one."""
+def possibly_alive(status: Status, now: float | None = None) -> bool:
+    """True if a recorded rank runs on this machine, or may run on another one: it was heard of not long ago."""
     here = socket.gethostname()
-    return any(rank.get("host") != here or _runs(rank.get("pid"), status.heartbeat) for rank in status.ranks)
+    heard = (time.time() if now is None else now) - status.heartbeat < FOREIGN
+    return any(heard if rank.get("host") != here else _runs(rank.get("pid"), status.heartbeat) for rank in status.ranks)
 
 
 def study_status(folder: Path, runs: Iterable[str]) -> dict[str, Status]:

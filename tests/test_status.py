@@ -12,7 +12,7 @@ import pytest
 
 from stilts.errors import StiltsError
 from stilts.files import write_text
-from stilts.status import Status, read_status, recorded_status, study_status, this_rank, write_status
+from stilts.status import FOREIGN, Status, read_status, recorded_status, study_status, this_rank, write_status
 
 
 @pytest.fixture
@@ -55,9 +55,10 @@ def test_a_later_process_with_the_same_id_does_not_count(tmp_path):
     assert read_status(tmp_path).state == "stopped"
 
 
-def test_ranks_on_other_machines_cannot_be_seen(tmp_path):
+def test_ranks_on_other_machines_are_taken_for_dead_when_they_are_silent_for_long(tmp_path):
     write_status(tmp_path, Status("running", heartbeat=1000.0, ranks=[{"host": "elsewhere", "pid": os.getpid()}]))
-    assert read_status(tmp_path).state == "running"
+    assert read_status(tmp_path, now=1000.0 + FOREIGN - 1).state == "running"
+    assert read_status(tmp_path, now=1000.0 + FOREIGN + 1).state == "stopped"
 
 
 def test_other_states_are_taken_at_their_word(tmp_path):

@@ -32,9 +32,7 @@ from stilts.study.stopping import AGAIN, Stop, stop_signals
 from stilts.study.write import study_lock, write
 
 POLL = 0.2  # seconds between looks at the running processes
-GRACE = 60.0  # seconds that runs have to save after a signal
-OLD_RANKS = GRACE + 15.0  # seconds to wait for ranks of an earlier, killed `stilts run` to save and end themselves
-FOREIGN = 600.0  # seconds without a heartbeat after which ranks on another machine are taken for dead
+OLD_RANKS = 15.0  # seconds more than a save may take to wait for ranks of an earlier, killed `stilts run`
 NAMED = 5  # runs that a line names
 
 Command = Callable[[RunSettings, Path, list[int]], list[str]]
@@ -115,6 +113,7 @@ class _Loop:
     ) -> None:
         self.plan, self.make_command, self.stop, self.slots, self.progress = plan, make_command, stop, slots, progress
         self.environment = environment(plan.study.launch, os.getpid())
+        self.grace = plan.study.training.save_grace
         self.began = time.monotonic()
         self.active: dict[str, RunProcess] = {}
         self.done = {run.run for run in plan.runs if self._recorded(run.run).state == "done"}
@@ -145,7 +144,7 @@ class _Loop:
         if self.active:
             runs = f"{len(self.active)} run{'s' if len(self.active) > 1 else ''}"
             self.progress.line(f"stopping: waiting for {runs} to save (a second signal ends them at once)")
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + self.grace
         while self.active and not self.stop.again and time.monotonic() < deadline:
             time.sleep(POLL)
             self._look()
@@ -171,7 +170,7 @@ class _Loop:
         """True while ranks save whose launcher was killed: they have as long as after a signal."""
         if started.ended is None:
             started.ended = time.monotonic()
-        in_time = time.monotonic() - started.ended < GRACE
+        in_time = time.monotonic() - started.ended < self.grace
         return in_time and not self.stop.again and bool(ranks_here(self._recorded(started.run)))
 
     def _start(self, run: RunSettings, slot: int) -> None:
@@ -212,13 +211,11 @@ class _Loop:
         status = self._recorded(run)
         if status.state != "running" or not possibly_alive(status):
             return False
-        if not ranks_here(status) and time.time() - status.heartbeat > FOREIGN:
-            return False
         names = ", ".join(f"{rank.get('host')}:{rank.get('pid')}" for rank in status.ranks)
         if run not in self.told:
             self.told.add(run)
             self.progress.line(f"{self._count()} {run}: waits for processes of an earlier start ({names})")
-        if time.monotonic() - self.began > OLD_RANKS:
+        if time.monotonic() - self.began > self.grace + OLD_RANKS:
             self._give_up(run, f"processes of an earlier start may still run ({names}); end them first")
         return True
 

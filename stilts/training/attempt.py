@@ -28,7 +28,12 @@ class Superseded(StiltsError):
     """A later start of the same run has taken over: this one must not write any more."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         super().__init__(f"a later start of this run has taken over {folder}: nothing more is written by this one")
+
+    def __reduce__(self) -> tuple[type[Superseded], tuple[Path]]:
+        """So that every rank can be told of it."""
+        return type(self), (self.folder,)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from torch import nn
 from stilts.config import Training
 from stilts.distributed import World
 from stilts.errors import StiltsError
+from stilts.files import sync_files
 from stilts.model.weights import full_weights
+from stilts.training import manifest
 from stilts.training.attempt import Attempt
 
-FOLDER = "average"
+FOLDER, WEIGHTS = "average", "weights.safetensors"
 
 
 def averaged_steps(training: Training, steps: int) -> list[int]:
@@ -33,25 +35,45 @@ def keep_for_average(model: nn.Module, checkpoints: Path, step: int, attempt: At
     def write() -> None:
         path = _path(checkpoints, step)
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged = attempt.stage(FOLDER) / path.name
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(staged))
-        staged.replace(path)
+        staged = attempt.stage(FOLDER)
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(staged / WEIGHTS))
+        manifest.write_manifest(staged, {WEIGHTS: manifest.entry_of(staged / WEIGHTS)})
+        sync_files(staged)
+        attempt.commit(staged, path)
 
     world.on_main(write)
 
 
 def mean_weights(checkpoints: Path, steps: list[int]) -> dict[str, torch.Tensor]:
-    """The mean over the kept models of `steps`, summed in float64, fp32. Raises StiltsError where one is missing."""
+    """The mean over the kept models of `steps`, summed in float64, fp32.
+
+    Raises StiltsError where one is missing or not as it was written.
+    """
     paths = [_path(checkpoints, step) for step in steps]
     for path in paths:
-        if not path.is_file():
-            raise StiltsError(f"training.average_last needs {path}, which is not there: remove the run's folder")
-    stored = [safe_open(str(path), framework="pt") for path in paths]
+        _check(path)
+    stored = [safe_open(str(path / WEIGHTS), framework="pt") for path in paths]
     return {
         name: torch.stack([file.get_tensor(name).double() for file in stored]).mean(0).float()
         for name in stored[0].keys()  # noqa: SIM118  (a safetensors file is no dict)
     }
 
 
+def check_kept(checkpoints: Path, training: Training, step: int, steps: int) -> None:
+    """Raise StiltsError where a run that goes on after `step` lacks a model of its mean; not days later, at its end."""
+    for needed in averaged_steps(training, steps):
+        if needed < step:
+            _check(_path(checkpoints, needed))
+
+
+def _check(path: Path) -> None:
+    try:
+        found = manifest.damages(path, manifest.read_manifest(path), [WEIGHTS])
+    except ValueError as error:
+        found = [str(error)]
+    if found:
+        raise StiltsError(f"training.average_last: {found[0]}; remove the run's folder")
+
+
 def _path(checkpoints: Path, step: int) -> Path:
-    return checkpoints / FOLDER / f"step-{step:08d}.safetensors"
+    return checkpoints / FOLDER / f"step-{step:08d}"

@@ -36,8 +36,8 @@ class TrainingState:
     Attributes:
         step: optimizer steps completed.
         world_size: ranks that wrote the checkpoint.
-        settings_hash: the run's, so that a changed study does not resume from it unseen.
-        settings: what decides the run's result, so that a change can be named.
+        settings: what decides the run's result; a changed study does not resume from it unseen.
+        drift: settings that were changed on the way (--allow-drift), a line each.
         validated: the last step whose validation is done; `step` may be one whose validation was cut off.
         best_score, best_step: of the best validation so far, in points.
         bad_validations: validations since then.
@@ -49,8 +49,8 @@ class TrainingState:
 
     step: int
     world_size: int
-    settings_hash: str
     settings: dict[str, Any] = field(default_factory=dict)
+    drift: list[str] = field(default_factory=list)
     validated: int = 0
     best_score: float | None = None
     best_step: int = 0
@@ -86,7 +86,7 @@ class Checkpoints:
             "earlier ones are untouched: make room there and run the same command again"
         )
         staged: Path = self.world.on_main(lambda: self._stage(state, needed, failed))
-        writer = save_shards(engine, staged, ENGINE_TAG)
+        writer = save_shards(engine, staged, ENGINE_TAG, self.world.rank)
         mine = {str(path.relative_to(staged)): entry for path, entry in writer.written.items()}
         everybody = self.world.everybody((writer.error, mine))
         errors = [f"rank {rank}: {error}" for rank, (error, _) in enumerate(everybody) if error]
@@ -98,9 +98,12 @@ class Checkpoints:
         return final
 
     def newest(self) -> tuple[Path, TrainingState] | None:
-        """The newest checkpoint that is whole, the same on every rank; None if there is none.
+        """The newest checkpoint that is whole, the same on every rank; None if the run has none yet.
 
         What is wrong with newer ones is logged, and they are moved out of the way.
+
+        Raises StiltsError where there were some and none is whole, or where one cannot be read now: days of work are
+        not begun anew without a word.
         """
         for path in self.world.on_main(lambda: _committed(self.folder)[::-1]):
             problems = self._problems(path)
@@ -109,6 +112,11 @@ class Checkpoints:
             for problem in problems:
                 self.log.error("checkpoint not used: %s", problem)
             self.world.on_main(partial(self._set_aside, path))
+        if self.world.on_main(lambda: any(self.folder.glob(f"{_BROKEN}*"))):
+            raise StiltsError(
+                f"no checkpoint in {self.folder} is whole (the log names what is wrong with each): remove that folder "
+                "to train from the start again"
+            )
         return None
 
     def finish(self, keep: bool) -> None:
@@ -200,8 +208,15 @@ class Checkpoints:
         if found:
             return list(found)
         mine = sorted(files, key=lambda name: -int(files[name]["size"]))[self.world.rank :: self.world.size]
-        parts = self.world.everybody(manifest.damages(path, files, mine))
-        return [problem for part in parts for problem in part]
+        try:
+            part, unread = manifest.damages(path, files, mine), ""
+        except OSError as error:
+            part, unread = [], str(error)
+        parts = self.world.everybody((part, unread))
+        for rank, (_, unread) in enumerate(parts):
+            if unread:
+                raise StiltsError(f"rank {rank} cannot read {path} now ({unread}): run the same command again")
+        return [problem for part, _ in parts for problem in part]
 
 
 def read_state(path: Path) -> TrainingState:

@@ -64,13 +64,24 @@ def export_model(
         tokenizer.save_pretrained(staged)
         notes = "".join(f"\nTransductive: {note}.\n" for note in facts.get("transductive", []))
         (staged / "README.md").write_text(CARD.format(**facts) + notes, encoding="utf-8")
-        written = {**facts, "encoder_sha256": digest(encoder), "heads": sorted(model.heads)}
+        digests = {"encoder_sha256": digest(encoder), "heads_sha256": digest(heads)}
+        written = {**facts, **digests, "heads": sorted(model.heads)}
         (staged / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
         sync_files(staged)
         folder.parent.mkdir(parents=True, exist_ok=True)
         attempt.commit(staged, folder)
 
     world.on_main(write)
+
+
+def exported_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All parameters of an export, named as in a `MultiTaskModel`. Raises StiltsError where they are not as written."""
+    facts = read_facts(folder)
+    encoder, heads = load_file(str(folder / "model.safetensors")), load_file(str(folder / HEADS_FILE))
+    for name, weights in (("encoder", encoder), ("heads", heads)):
+        if digest(weights) != facts[f"{name}_sha256"]:
+            raise StiltsError(f"the {name} in {folder} changed since it was exported: remove the run's folder")
+    return {f"encoder.{k}": v for k, v in encoder.items()} | {f"heads.{k}": v for k, v in heads.items()}
 
 
 def verify_loaded(model: MultiTaskModel, folder: Path, expected_run: str, world: World) -> None:

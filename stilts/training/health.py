@@ -12,6 +12,7 @@ import torch
 
 from stilts.deepspeed_config import zero_stage
 from stilts.distributed import World
+from stilts.files import write_text
 
 BAD_BATCHES = "bad_batches.jsonl"
 SPIKE_DEVIATIONS, SPIKE_STEPS = 6.0, 50
@@ -41,14 +42,18 @@ class BadBatches:
         ]
         everybody = self.world.everybody(mine)
         named = [{"rank": rank, **batch} for rank, batches in enumerate(everybody) for batch in batches]
-        if self.world.main:
-            line = json.dumps({"step": step, "task": task, "reason": reason, "batches": named}, ensure_ascii=False)
-            with open(self.path, "a", encoding="utf-8") as out:
-                out.write(line + "\n")
+        line = {"step": step, "task": task, "reason": reason, "batches": named}
+        self.world.on_main(lambda: self._write(line))
         ids = [name for batch in named for name in batch["examples"]]
         shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         ranks = sorted({batch["rank"] for batch in named})
         return f"the {reason} of step {step} (task {task}) is not finite on rank {', '.join(map(str, ranks))}: {shown}"
+
+    def _write(self, line: dict[str, Any]) -> None:
+        """Add a line; those of this step and later ones are of a start that did not get to a checkpoint after them."""
+        before = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        kept = [old for old in before if json.loads(old)["step"] < line["step"]]
+        write_text(self.path, "".join(f"{one}\n" for one in [*kept, json.dumps(line, ensure_ascii=False)]))
 
 
 class Spikes:

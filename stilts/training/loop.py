@@ -13,9 +13,8 @@ from stilts.training.averaging import averaged_steps
 from stilts.training.checkpoint import Checkpoints, TrainingState, due
 from stilts.training.health import Spikes
 from stilts.training.monitor import Board, Progress, Rate, memory
+from stilts.training.record import ALIVE_EVERY
 from stilts.training.trainer import StepResult, Trainer
-
-HEARTBEAT = 10.0  # seconds between status.json updates, at least
 
 
 @dataclass
@@ -80,7 +79,7 @@ class Loop:
         if self._spikes.is_spike(result.task, result.loss):
             self.log.warning("step %d: loss %.4f of %s is far above the usual", state.step, result.loss, result.task)
             self.board.scalars(state.step, {"health/loss_spike": result.loss})
-        beat = time.monotonic() - self._last_beat > HEARTBEAT
+        beat = time.monotonic() - self._last_beat > ALIVE_EVERY
         if state.step % training.log_every == 0 or state.step == steps or beat:
             self._report(state, result)
         return state

@@ -20,6 +20,7 @@ from stilts.files import write_text
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 24
+_OF_NFS = ".nfs"  # a removed file that somebody has open still, on NFS
 
 Entry = dict[str, Any]
 """`{"size": bytes, "xxh3_128": hex digits}` of one file."""
@@ -78,14 +79,19 @@ def write_manifest(folder: Path, files: Mapping[str, Entry]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Entry]:
-    """The files of a checkpoint. Raises ValueError with one line where the manifest is missing or damaged."""
+    """The files of a checkpoint.
+
+    Raises:
+        ValueError: with one line, where the manifest is missing or damaged.
+        OSError: it cannot be read now, which says nothing about what is in it.
+    """
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files: dict[str, Entry] = content["files"]
         good = content["checksum"] == _checksum(files)
     except FileNotFoundError:
         raise ValueError(f"{folder} has no {MANIFEST}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         good = False
     if not good:
         raise ValueError(f"{folder / MANIFEST} is damaged")
@@ -94,13 +100,17 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
 
 def strangers(folder: Path, files: Mapping[str, Entry]) -> list[str]:
     """Files below the folder that the manifest does not name, and files of it that are not there; a line each."""
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
+    paths = [path for path in folder.rglob("*") if not path.is_dir() and not path.name.startswith(_OF_NFS)]
+    there = {str(path.relative_to(folder)) for path in paths} - {MANIFEST}
     foreign = [f"{folder / name} does not belong to the checkpoint" for name in sorted(there - set(files))]
     return foreign + [f"{folder / name} is missing" for name in sorted(set(files) - there)]
 
 
 def damages(folder: Path, files: Mapping[str, Entry], names: Iterable[str]) -> list[str]:
-    """What is wrong with the named files: size first, which is cheap, then the hash; a line each."""
+    """What is wrong with the named files: size first, which is cheap, then the hash; a line each.
+
+    Raises OSError where one cannot be read now, which says nothing about what is in it.
+    """
     found = []
     for name in names:
         path, entry = folder / name, files[name]
@@ -110,8 +120,8 @@ def damages(folder: Path, files: Mapping[str, Entry], names: Iterable[str]) -> l
                 found.append(f"{path} has {size} bytes instead of {entry['size']}")
             elif entry_of(path) != entry:
                 found.append(f"{path} is damaged: its hash is not the one that was written")
-        except OSError as error:
-            found.append(f"{path} cannot be read: {error}")
+        except FileNotFoundError:
+            found.append(f"{path} is missing")
     return found
 
 

@@ -12,22 +12,24 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from stilts.errors import Stopped
 
 if TYPE_CHECKING:
     import psutil
 
 PARENT_VARIABLE = "STILTS_PARENT"  # pid of the `stilts run` that wants this rank to end with it
 LOOK_EVERY = 1.0  # seconds
-GRACE = 60.0  # seconds between the request to stop and the end
 _LAUNCHED = ("RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", PARENT_VARIABLE)
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
+def end_with_parent(grace: float) -> None:
     """Stop this process when its launcher ends, or the `stilts run` above it (on the same machine).
 
-    Call it when SIGTERM is caught already; before that the signal ends the process at once.
+    Call it when SIGTERM is caught already; before that the signal ends the process at once. `grace`: seconds between
+    the request to stop and the end.
     """
     if not any(name in os.environ for name in _LAUNCHED):
         return  # started by hand: it may outlive its shell (nohup)
@@ -37,7 +39,16 @@ def end_with_parent() -> None:
     above = _above()
     if os.getppid() != parent or above is None:  # it ended before the lines above
         os._exit(1)
-    threading.Thread(target=_watch, args=(above,), name="parent watch", daemon=True).start()
+    threading.Thread(target=_watch, args=(above, grace), name="parent watch", daemon=True).start()
+
+
+def end_process(code: int) -> NoReturn:
+    """End with an exit code: at once after a failure, as an interpreter that ends in order may wait for dead ranks."""
+    if code not in (0, Stopped.exit_code):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _above() -> list[psutil.Process] | None:
@@ -65,11 +76,11 @@ def _is_deepspeed(process: psutil.Process) -> bool:
     return any(word == "deepspeed.launcher.runner" or os.path.basename(word) == "deepspeed" for word in words[:4])
 
 
-def _watch(above: list[psutil.Process]) -> None:
+def _watch(above: list[psutil.Process], grace: float) -> None:
     while all(_alive(process) for process in above):
         time.sleep(LOOK_EVERY)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
+    time.sleep(grace)
     os._exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import traceback
@@ -19,7 +20,7 @@ ALIVE_EVERY = 10.0  # seconds between signs of life, at least
 
 
 class Record:
-    """The status of one start of a run. `begin` is a collective, the others are not.
+    """The status of one start of a run; making it is a collective. A status that cannot be written ends nothing.
 
     Args:
         folder: the run's folder.
@@ -37,7 +38,7 @@ class Record:
         """Change fields of the status, and write it; rank 0."""
         self.status = replace(self.status, heartbeat=time.time(), **changes)
         if self.world.main and self.attempt.current():
-            write_status(self.folder, self.status)
+            self._write()
 
     def alive(self) -> None:
         """A sign of life, written where the last one is some seconds old; rank 0."""
@@ -63,4 +64,12 @@ class Record:
             self.log.error("".join(traceback.format_exception(error)))
             line = f"{type(error).__name__}: {line}"
         self.status = replace(recorded, state="failed", error=line, heartbeat=0.0)
-        write_status(self.folder, self.status)
+        self._write()
+
+    def _write(self) -> None:
+        """Write the status; where the disk refuses, that is logged: only rank 0 knows, and what it does comes first."""
+        try:
+            write_status(self.folder, self.status)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.log.warning("status.json cannot be written: %s", error)

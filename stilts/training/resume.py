@@ -8,7 +8,7 @@ from typing import Any
 
 from stilts.distributed import World
 from stilts.drift import describe, differences, refuse
-from stilts.errors import StiltsError
+from stilts.errors import StiltsError, first_line
 from stilts.training import elastic
 from stilts.training.checkpoint import ENGINE_TAG, Checkpoints, TrainingState
 
@@ -41,8 +41,9 @@ def resume(
         log.warning("goes on with another setting (--allow-drift): %s", line)
     if not drift:
         _same_groups(state.groups, fresh.groups, str(path))
-    if state.world_size == world.size:
-        engine.load_checkpoint(str(path), tag=ENGINE_TAG)
+    other_shards = any(difference.key.split(".")[0] == "deepspeed" for difference in drift)
+    if state.world_size == world.size and not other_shards:
+        _load(engine, str(path), world)
         elastic.set_hyper_parameters(engine, fresh.groups)
     else:
         log.info("%s was written by %d ranks and is dealt out to %d", path, state.world_size, world.size)
@@ -50,6 +51,7 @@ def resume(
     return replace(
         fresh,
         step=state.step,
+        drift=[*state.drift, *describe(drift)],
         validated=state.validated,
         best_score=state.best_score,
         best_step=state.best_step,
@@ -58,6 +60,19 @@ def resume(
         bad_in_a_row=state.bad_in_a_row,
         micro_batch_tokens=state.micro_batch_tokens,
     )
+
+
+def _load(engine: Any, path: str, world: World) -> None:
+    """Let DeepSpeed load what as many ranks wrote. Raises StiltsError on every rank where one of them cannot."""
+    problem = ""
+    try:
+        loaded, _ = engine.load_checkpoint(path, tag=ENGINE_TAG)
+        problem = "" if loaded else "DeepSpeed found nothing to load"
+    except Exception as error:  # DeepSpeed's and torch's own, of many types
+        problem = first_line(error)
+    problems = [f"rank {rank}: {text}" for rank, text in enumerate(world.everybody(problem)) if text]
+    if problems:
+        raise StiltsError(f"{path} cannot be loaded ({problems[0]})")
 
 
 def _same_groups(old: list[dict[str, Any]], new: list[dict[str, Any]], path: str) -> None:

@@ -9,22 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from stilts import __version__, distributed
+from stilts import distributed
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.store import PreparedSet
 from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
-from stilts.drift import decisive
-from stilts.errors import StiltsError
+from stilts.drift import allowed, decisive, differences
+from stilts.errors import StiltsError, Stopped
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
-from stilts.model.build import FACTS_FILE, HEADS_FILE, build_model, read_facts
+from stilts.model.build import FACTS_FILE, build_model, read_facts
 from stilts.model.multitask import MultiTaskModel
-from stilts.model.weights import digest, full_weights, set_weights
+from stilts.model.weights import digest, full_weights
 from stilts.tasks import get_task
 from stilts.training import averaging
 from stilts.training import engine as engines
@@ -32,10 +30,11 @@ from stilts.training.attempt import Attempt
 from stilts.training.budget import micro_batch_tokens
 from stilts.training.checkpoint import Checkpoints, TrainingState
 from stilts.training.elastic import hyper_parameters
-from stilts.training.export import export_model, verify_loaded
+from stilts.training.export import verify_loaded
 from stilts.training.health import BAD_BATCHES
 from stilts.training.loop import Loop
 from stilts.training.monitor import Board, open_log
+from stilts.training.publish import Publisher
 from stilts.training.record import Record
 from stilts.training.resume import resume
 from stilts.training.schedule import labelled, learning_rate, rate_factors, total_steps, warmup_steps
@@ -52,15 +51,20 @@ def execute(settings: RunSettings, folder: Path) -> None:
         StiltsError: it failed (also InputError); status.json says "failed" with its line.
     """
     world = distributed.setup(settings.training.collective_timeout)
+    run = Run(settings, folder, world)
     try:
-        run = Run(settings, folder, world)
-        try:
+        with run.watchdog:
             run.go()
-        except BaseException as error:
-            run.record.ended(error)
-            raise
-    finally:
+    except Stopped as error:
+        run.record.ended(error)
         distributed.close()
+        raise
+    except BaseException as error:
+        run.record.ended(error)
+        raise  # without leaving the group, which may wait for ranks that are in a collective
+    if world.main:
+        run.attempt.close()
+    distributed.close()
 
 
 class Run:
@@ -70,12 +74,20 @@ class Run:
         self.settings, self.folder, self.world = settings, folder, world
         self.features = (folder / settings.features).resolve()
         self.model_folder = folder / "model"
+        self.decides = {**decisive(settings), "deepspeed": read_deepspeed_config(settings.deepspeed)}
         self.log: logging.Logger = open_log(folder, world.main)
         self.attempt = Attempt.begin(folder, world)
         self.record = Record(folder, self.attempt, world, self.log)
         training = settings.training
         self.votes = Votes(world, stop_after=training.stop_after, alive=self.record.alive)
         self.checkpoints = Checkpoints(folder / "checkpoints", self.attempt, training, world, self.log)
+        self.watchdog = Watchdog(
+            folder / "log.txt",
+            world.rank,
+            training.step_timeout,
+            alarm=self.attempt.staging / "alarm",
+            on_hang=lambda reason: self.record.ended(StiltsError(reason)),
+        )
 
     def go(self) -> None:
         """Train (unless that is done), score, and say so."""
@@ -93,7 +105,7 @@ class Run:
             self.settings.training.precision,
             engines.accumulates_in(self.config, self.settings.training),
         )
-        if self.settings.trains_on and not self.world.from_main(self._trained()):
+        if self.settings.trains_on and not self.world.on_main(self._trained):
             model, step = self._train(start)
         else:
             model, step = self._load(start)
@@ -125,9 +137,11 @@ class Run:
         return str(folder)
 
     def _trained(self) -> bool:
-        """Whether this run's own export is there, made by these settings."""
-        facts = self.model_folder / FACTS_FILE
-        return facts.is_file() and read_facts(self.model_folder)["settings_hash"] == self.settings.settings_hash
+        """Whether this run's own export is there, made by these settings or by others that may have been changed."""
+        if not (self.model_folder / FACTS_FILE).is_file():
+            return False
+        drift = differences(read_facts(self.model_folder)["settings"], self.decides)
+        return all(allowed(difference, self.settings.allow_drift) for difference in drift)
 
     def _zero3(self) -> dict[str, Any] | None:
         return self.config if zero_stage(self.config) == 3 else None
@@ -161,52 +175,37 @@ class Run:
         if settings.init_run:
             verify_loaded(model, Path(start), settings.init_run, self.world)
             self.log.info("starts from %s: every encoder weight verified", start)
-        for note in self._transductive():
-            self.log.warning("transductive: %s", note)
-        start_weights = full_weights(model.encoder, keep=self.world.main)
-        self.start_sha256 = digest(start_weights) if self.world.main else ""
-        del start_weights
+        publisher = self._publisher(model)
         engine = engines.build_engine(model, self.config, training, self.world)
         distributed.set_timeouts(training.collective_timeout)  # the groups that DeepSpeed has made now
-        fresh = TrainingState(0, self.world.size, settings.settings_hash, decisive(settings))
-        fresh = replace(fresh, groups=hyper_parameters(engine))
+        fresh = TrainingState(0, self.world.size, self.decides, groups=hyper_parameters(engine))
         state = resume(engine, self.checkpoints, fresh, settings.allow_drift, self.world, self.log)
         trainer = self._trainer(engine, state.micro_batch_tokens)
         state = replace(state, micro_batch_tokens=trainer.cost.budget)
+        publisher.drift = state.drift
         if state.step:
+            averaging.check_kept(self.checkpoints.folder, training, state.step, trainer.steps)
             self.record.update(restarts=self.record.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
         self.record.update(step=state.step, steps=trainer.steps)
         self.board = Board(self.folder / "tensorboard", self.world.main, state.step + 1)
         scorer = self._scorer(trainer.engine.module)
         best = training.select == "best" and settings.selection_sets
-        module, kept = trainer.engine.module, self.checkpoints
-        watchdog = Watchdog(
-            self.folder / "log.txt",
-            self.world.rank,
-            training.step_timeout,
-            alarm=self.attempt.staging / "alarm",
-            on_hang=lambda reason: self.record.ended(StiltsError(reason)),
-        )
+        module = trainer.engine.module
         loop = Loop(
             trainer,
-            kept,
+            self.checkpoints,
             self.log,
             self.board,
             validate=(lambda step: self._validate(scorer, step)) if best else None,
-            keep_best=lambda step: self._export(module, kept.best(step), step),
-            keep_for_average=lambda step: averaging.keep_for_average(
-                module, kept.folder, step, self.attempt, self.world
-            ),
+            keep_best=lambda step: publisher.keep_best(module, step),
+            keep_for_average=lambda step: publisher.keep_for_average(module, step),
             heartbeat=lambda step, loss, speed: self.record.update(step=step, loss=loss, tokens_per_second=speed),
-            watched=watchdog.step,
+            watched=self.watchdog.step,
         )
-        try:
-            state = loop.run(state)
-        finally:
-            watchdog.close()
+        state = loop.run(state)
         self.record.update(step=state.step)
-        return module, self._finish(trainer, state, bool(best))
+        return module, publisher.finish(trainer, state, bool(best))
 
     def _trainer(self, engine: Any, budget: int | None = None) -> Trainer:
         """What runs the steps; `budget` is the tokens a micro-batch had before a resume."""
@@ -252,43 +251,15 @@ class Run:
         self.log.info("step %d: selection score %.3f", step, score)
         return score
 
-    def _finish(self, trainer: Trainer, state: TrainingState, best: bool) -> int:
-        """Put the chosen model into `model/` and into memory; returns the step it was trained for."""
-        model, step = trainer.engine.module, state.step
-        averaged = averaging.averaged_steps(trainer.training, step)
-        if averaged:
-            weights = averaging.mean_weights(self.checkpoints.folder, averaged)
-            self._export(model, self.model_folder, step, weights)
-            set_weights(model, weights)
-            self.log.info("the mean of the models of steps %s", ", ".join(map(str, averaged)))
-        elif not best:
-            self._export(model, self.model_folder, step)
-        else:
-            step = state.best_step
-            self.world.on_main(lambda: self.attempt.commit(self.checkpoints.best(step), self.model_folder))
-            set_weights(model, _exported_weights(self.model_folder))
-        self.checkpoints.finish(keep=self.settings.kind == "intermediate")
-        self.log.info("the model of step %d is in %s", step, self.model_folder)
-        return step
-
-    def _export(
-        self, model: MultiTaskModel, folder: Path, step: int, weights: Mapping[str, torch.Tensor] | None = None
-    ) -> None:
-        settings = self.settings
-        facts = {
-            "study": settings.study,
-            "run": settings.run,
-            "recipe": settings.recipe,
-            "phase": settings.kind,
-            "base": settings.model.name,
-            "tasks": ", ".join(settings.trains_on),
-            "steps": step,
-            "settings_hash": settings.settings_hash,
-            "start_sha256": self.start_sha256,
-            "version": __version__,
-            "transductive": self._transductive(),
-        }
-        export_model(model, folder, facts, self.tokenizer, self.attempt, self.world, weights)
+    def _publisher(self, model: MultiTaskModel) -> Publisher:
+        """What exports this run's models, made while `model` is as training finds it."""
+        notes = self._transductive()
+        for note in notes:
+            self.log.warning("transductive: %s", note)
+        weights = full_weights(model.encoder, keep=self.world.main)
+        start = digest(weights) if self.world.main else ""
+        where = (self.settings, self.model_folder, self.decides, notes, start, self.tokenizer)
+        return Publisher(*where, self.checkpoints, self.world, self.log)
 
     def _transductive(self) -> list[str]:
         """Where raw text of this run comes from evaluation sets, or that of the run it starts from; a line each."""
@@ -349,8 +320,6 @@ class Run:
             final,
         )
         self.record.update(state="done")
-        if self.world.main:
-            self.attempt.close()
         self.log.info("done: %d scores", len(scores.rows))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
@@ -363,12 +332,3 @@ class Run:
 
 def _eval_tags(ref: SetRef, metrics: Mapping[str, float]) -> dict[str, float]:
     return {f"eval/{ref.task}/{ref.language}/{metric}": value for metric, value in metrics.items()}
-
-
-def _exported_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """All parameters of an export, named as in a `MultiTaskModel`."""
-    from safetensors.torch import load_file
-
-    encoder = load_file(str(folder / "model.safetensors"))
-    heads = load_file(str(folder / HEADS_FILE))
-    return {f"encoder.{k}": v for k, v in encoder.items()} | {f"heads.{k}": v for k, v in heads.items()}

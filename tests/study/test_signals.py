@@ -34,13 +34,14 @@ from stilts.config import load_study
 from stilts.errors import StiltsError
 from stilts.study import local
 from stilts.study.plan import expand
-local.GRACE, local.TERM_TO_KILL = float(os.environ.get("GRACE", 60)), 1.0
+local.TERM_TO_KILL = 1.0
 local.prepare_data = lambda *_: None
 local.command = lambda program, file, processes, devices: [sys.executable, str(program), str(file)]
 local.trainer_path = lambda: Path(sys.argv[2])
 from stilts import cli
 try:
-    cli._report(local.run_study(expand(load_study(sys.argv[1])), ""))
+    given = [f"training.save_grace={os.environ['GRACE']}"] if "GRACE" in os.environ else []
+    cli._report(local.run_study(expand(load_study(sys.argv[1], given)), ""))
 except StiltsError as error:
     print(error)
     sys.exit(error.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_an_older_start_can_do_nothing_any_more(tmp_path: Path) -> None:
     assert not (tmp_path / "second").exists()
     new.commit(staged(new, "new"), tmp_path / "second")
     assert sorted(path.name for path in tmp_path.glob(".*") if path.is_dir()) == [new.staging.name]
+
+
+def test_every_rank_can_be_told() -> None:
+    error = Superseded(Path("runs/one"))
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (Superseded, str(error))
 
 
 def test_leftovers_of_a_killed_sweep_go(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from dataclasses import asdict
@@ -12,6 +13,7 @@ import torch
 
 from stilts.config import Training
 from stilts.distributed import World
+from stilts.errors import StiltsError
 from stilts.training import manifest
 from stilts.training.attempt import Attempt
 from stilts.training.checkpoint import STATE_FILE, Checkpoints, TrainingState, due
@@ -27,7 +29,7 @@ def make(folder: Path, **training: int) -> Checkpoints:
 
 def commit(kept: Checkpoints, step: int, best_step: int = 0) -> TrainingState:
     """A checkpoint with nothing but a state, committed as `save` does it."""
-    state = TrainingState(step, 1, "0123456789ab", best_step=best_step)
+    state = TrainingState(step, 1, best_step=best_step)
     staged = kept._stage(state, 0, "failed")
     kept._commit(staged, {}, state, "failed")
     return state
@@ -55,10 +57,10 @@ def test_best_models_that_nothing_names_go(tmp_path: Path) -> None:
         commit(kept, step, best)
     assert names(kept) == ["best-00000003", "best-00000004", "step-00000003", "step-00000004"]
     kept.best(5).mkdir()
-    kept.forget_bests(TrainingState(5, 1, "", best_step=5))
+    kept.forget_bests(TrainingState(5, 1, best_step=5))
     assert "best-00000003" in names(kept), "a resume from step 3 may still end with it"
     (kept.folder / "step-00000003" / STATE_FILE).write_text("{")
-    kept.forget_bests(TrainingState(5, 1, "", best_step=5))
+    kept.forget_bests(TrainingState(5, 1, best_step=5))
     assert names(kept) == ["best-00000004", "best-00000005", "step-00000003", "step-00000004"]
 
 
@@ -66,7 +68,7 @@ def test_without_checkpoints_one_best_model_stays(tmp_path: Path) -> None:
     kept = make(tmp_path)
     for step in (1, 2, 3):
         kept.best(step).mkdir()
-        kept.forget_bests(TrainingState(step, 1, "", best_step=step))
+        kept.forget_bests(TrainingState(step, 1, best_step=step))
     assert names(kept) == ["best-00000003"]
 
 
@@ -86,6 +88,29 @@ def test_the_newest_whole_one_is_offered_and_damaged_ones_are_set_aside(
     assert kept.newest() == (kept.folder / "step-00000003", states[2])
     kept.finish(keep=False)
     assert names(kept) == []
+
+
+def test_a_file_that_cannot_be_read_now_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = make(tmp_path)
+    commit(kept, 1)
+
+    def stale(path: Path) -> manifest.Entry:
+        raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+    monkeypatch.setattr(manifest, "entry_of", stale)
+    with pytest.raises(StiltsError, match=r"rank 0 cannot read .*step-00000001 now \(.*Stale file handle"):
+        kept.newest()
+    assert names(kept) == ["step-00000001"]
+
+
+def test_without_a_whole_one_nothing_is_begun_anew(tmp_path: Path) -> None:
+    kept = make(tmp_path)
+    assert kept.newest() is None, "a run that has none yet"
+    commit(kept, 1)
+    (kept.folder / "step-00000001" / manifest.MANIFEST).unlink()
+    for _ in range(2):
+        with pytest.raises(StiltsError, match=r"no checkpoint in .* is whole"):
+            kept.newest()
 
 
 def test_a_state_of_another_version_is_read(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_torch_loads_what_was_hashed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"a" * 999, "has 999 bytes instead of 1000"), (b"a" * 999 + b"b", "is damaged"), (None, "cannot be read")],
+    [(b"a" * 999, "has 999 bytes instead of 1000"), (b"a" * 999 + b"b", "is damaged"), (None, "is missing")],
 )
 def test_damages_are_named(folder: Path, content: bytes | None, problem: str) -> None:
     files = manifest.read_manifest(folder)
@@ -63,6 +63,11 @@ def test_strangers_are_named(folder: Path) -> None:
     foreign, missing = manifest.strangers(folder, files)
     assert foreign == f"{folder}/engine/c.pt does not belong to the checkpoint"
     assert missing == f"{folder}/state.json is missing"
+
+
+def test_what_nfs_keeps_of_a_removed_file_is_no_stranger(folder: Path) -> None:
+    (folder / "engine/.nfs0000001").touch()
+    assert manifest.strangers(folder, manifest.read_manifest(folder)) == []
 
 
 @pytest.mark.parametrize("change", [("1000", "1001"), ("{", "["), ('"checksum"', '"check"')])

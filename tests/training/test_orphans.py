@@ -26,8 +26,8 @@ def stop(*_):
     if {obeys}:
         sys.exit(75)
 signal.signal(signal.SIGTERM, stop)
-orphans.GRACE, orphans.LOOK_EVERY = 3.0, 0.1
-orphans.end_with_parent()
+orphans.LOOK_EVERY = 0.1
+orphans.end_with_parent(3.0)
 (told / "ready").touch()
 while True:
     time.sleep(0.1)
