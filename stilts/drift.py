@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stilts.config import RunSettings
+from stilts.config import RunSettings, Training
 from stilts.errors import InputError
 from stilts.settings import plain
 
@@ -56,10 +56,17 @@ def decisive(settings: RunSettings | Mapping[str, Any]) -> dict[str, Any]:
     """
     content = plain(settings)
     facts = {key: value for key, value in content.items() if key not in _NO_RESULT}
-    facts["training"] = {k: v for k, v in content["training"].items() if k not in _NO_RESULT_OF_TRAINING}
-    if content["training"].get("average_last", 1) > 1:  # it decides which models the mean is made of
-        facts["training"]["save_every"] = content["training"]["save_every"]
+    facts["training"] = decisive_training(content["training"])
     facts["init"] = content.get("init_hash")
+    return facts
+
+
+def decisive_training(training: Training | Mapping[str, Any]) -> dict[str, Any]:
+    """The training settings that can change a result."""
+    content = plain(training)
+    facts = {key: value for key, value in content.items() if key not in _NO_RESULT_OF_TRAINING}
+    if content.get("average_last", 1) > 1:  # it decides which models the mean is made of
+        facts["save_every"] = content["save_every"]
     return facts
 
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stilts.config import DataSettings, Launch, Mlm, ModelSettings, RunSettings, SetRef, Training
+from stilts.drift import decisive_training
 from stilts.errors import StiltsError
 from stilts.sample.writer import CORPUS
 
@@ -77,7 +78,7 @@ def _key(random: Path, root: Path, languages: Sequence[str], seed: int) -> str:
     """Names everything that the result depends on."""
     import torch
 
-    facts = [VERSION, repr(TRAINING), PROCESSES, seed, torch.__version__]
+    facts = [VERSION, decisive_training(TRAINING), PROCESSES, seed, torch.__version__]
     digest = hashlib.sha256(json.dumps(facts).encode())
     files = [random / "model.safetensors", random / "tokenizer.json", *(_text(root, code) for code in languages)]
     for path in files:

@@ -26,6 +26,7 @@ class Loop:
         keep_best: exports the model after `state.step` steps as the best so far.
         keep_for_average: keeps the weights after a step that the exported mean is made of.
         heartbeat: writes status.json on rank 0.
+        saved: called with the step of each checkpoint.
         watched: a context that ends the job when what is in it takes far too long.
     """
 
@@ -37,6 +38,7 @@ class Loop:
     keep_best: Callable[[int], None]
     keep_for_average: Callable[[int], None]
     heartbeat: Callable[[int, float, float], None]
+    saved: Callable[[int], None] = lambda step: None
     watched: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def run(self, state: TrainingState) -> TrainingState:
@@ -134,6 +136,7 @@ class Loop:
             began = time.monotonic()
             path = self.checkpoints.save(self.trainer.engine, state)
             self._saved = state.step
+            self.saved(state.step)
             self.log.info("step %d: saved in %s in %.1f s", state.step, path.name, time.monotonic() - began)
 
     def _report(self, state: TrainingState, result: StepResult) -> None:

@@ -16,7 +16,7 @@ from stilts.data.store import PreparedSet
 from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
-from stilts.drift import allowed, decisive, differences
+from stilts.drift import allowed, decisive, differences, listed
 from stilts.errors import StiltsError, Stopped
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
@@ -141,7 +141,10 @@ class Run:
         if not (self.model_folder / FACTS_FILE).is_file():
             return False
         drift = differences(read_facts(self.model_folder)["settings"], self.decides)
-        return all(allowed(difference, self.settings.allow_drift) for difference in drift)
+        trained = all(allowed(difference, self.settings.allow_drift) for difference in drift)
+        if trained and drift:
+            self.log.warning("the finished model was trained with other settings (--allow-drift): %s", listed(drift))
+        return trained
 
     def _zero3(self) -> dict[str, Any] | None:
         return self.config if zero_stage(self.config) == 3 else None
@@ -201,6 +204,7 @@ class Run:
             keep_best=lambda step: publisher.keep_best(module, step),
             keep_for_average=lambda step: publisher.keep_for_average(module, step),
             heartbeat=lambda step, loss, speed: self.record.update(step=step, loss=loss, tokens_per_second=speed),
+            saved=lambda step: self.record.update(step=step),
             watched=self.watchdog.step,
         )
         state = loop.run(state)
