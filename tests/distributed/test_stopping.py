@@ -22,7 +22,7 @@ def make(study: Path, name: str, config: str, precision: str) -> Path:
     selection = [tiny.make_set(study, study / "model", "xnli", 20, "dev", "en")]
     training = {
         "max_steps": STEPS, "save_every": SAVE, "validate_every": VALIDATE, "select": "best", "dropout": 0.1,
-        "precision": precision, "micro_batch_tokens": 60, "learning_rate": 3e-3,
+        "precision": precision, "micro_batch_tokens": 30, "learning_rate": 3e-3,
     }  # fmt: skip
     return tiny.make_run(
         study, study / "model", name, WHOLE, training=training, deepspeed={"config": config},
@@ -61,7 +61,7 @@ def stopped_everywhere(study: Path, config: str, precision: str, count: int, see
     assert run_ranks(cases.run_with_faults, 2, study / "logs", str(straight), [], str(report)) == ["done"] * 2
     chosen = places(seed, count, stopped.parent)
     for number, fault in enumerate(chosen):
-        again = Fault("signal", 1 - fault.rank, "forward" if fault.step is None else "micro_batch", 0, signal="SIGUSR1")
+        again = Fault("signal", 1 - fault.rank, "forward" if fault.step is None else "step", 0, signal="SIGUSR1")
         for turn, one in enumerate((fault, again)):
             report = study / f"report{number}.{turn}.jsonl"
             logs = study / f"logs{number}.{turn}"
