@@ -28,9 +28,14 @@ def write_text(path: Path, text: str) -> None:
 def sync_files(folder: Path) -> None:
     """Wait until every file directly in a folder, and the folder itself, is on the disk."""
     for path in folder.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
     sync_folder(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

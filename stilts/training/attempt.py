@@ -59,7 +59,14 @@ class Attempt:
 
         A collective.
         """
-        attempt: Attempt = world.on_main(lambda: _take_over(folder))
+
+        def take_over() -> Attempt:
+            try:
+                return _take_over(folder)
+            except OSError as error:
+                raise StiltsError(f"the run cannot be started in {folder}: {error}; make room there") from None
+
+        attempt: Attempt = world.on_main(take_over)
         return attempt
 
     def current(self) -> bool:

@@ -1,7 +1,8 @@
 """Checkpoints of a running run: one exists or it does not, and comes back as it was written or not at all.
 
 `checkpoints/step-<n>/` holds `engine/` (DeepSpeed's shards), `state.json` (ours) and `manifest.json` (size and hash of
-every file, written last). It is written in the staging folder of this start of the run and committed by one rename.
+every file, written last). It is written in the staging folder of this start of the run, brought to the disk while
+training goes on, and then committed by one rename.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any
 from stilts.config import Training
 from stilts.distributed import World
 from stilts.errors import StiltsError
-from stilts.files import sync_folder
+from stilts.files import sync_folder, write_text
 from stilts.training import manifest
 from stilts.training.attempt import Attempt
 from stilts.training.averaging import FOLDER as AVERAGE
-from stilts.training.shard_writer import bytes_of_shards, save_shards
+from stilts.training.shard_writer import Syncing, bytes_of_shards, save_shards
 
 STATE_FILE, ENGINE_TAG = "state.json", "engine"
 _BROKEN = "broken-"
@@ -61,6 +62,23 @@ class TrainingState:
     groups: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """A checkpoint that is written and not committed yet.
+
+    Attributes:
+        staged: its folder.
+        state: of the run at that step.
+        failed: how a message begins that says that it cannot be written.
+        syncing: brings this rank's files to the disk.
+    """
+
+    staged: Path
+    state: TrainingState
+    failed: str
+    syncing: Syncing
+
+
 class Checkpoints:
     """The checkpoints of one run. All methods are collectives.
 
@@ -73,13 +91,15 @@ class Checkpoints:
 
     def __init__(self, folder: Path, attempt: Attempt, training: Training, world: World, log: logging.Logger) -> None:
         self.folder, self.attempt, self.training, self.world, self.log = folder, attempt, training, world, log
+        self._pending: _Pending | None = None
 
-    def save(self, engine: Any, state: TrainingState) -> Path:
-        """Commit `step-<n>` and remove what is not kept any more.
+    def save(self, engine: Any, state: TrainingState) -> None:
+        """Write `step-<n>`; `progress` or `settle` commit it when it has reached the disk.
 
         Raises StiltsError on every rank, and leaves what was committed before as it is, where the disk is too small or
         fails.
         """
+        self.settle()
         needed = int(self.world.all_gather([bytes_of_shards(engine, self.world.main)]).sum())
         failed = (
             f"the checkpoint of step {state.step} ({needed:,} bytes) cannot be written below {self.folder.parent}; "
@@ -87,15 +107,35 @@ class Checkpoints:
         )
         staged: Path = self.world.on_main(lambda: self._stage(state, needed, failed))
         writer = save_shards(engine, staged, ENGINE_TAG, self.world.rank)
-        mine = {str(path.relative_to(staged)): entry for path, entry in writer.written.items()}
-        everybody = self.world.everybody((writer.error, mine))
-        errors = [f"rank {rank}: {error}" for rank, (error, _) in enumerate(everybody) if error]
+        errors = [f"rank {rank}: {error}" for rank, error in enumerate(self.world.everybody(writer.error)) if error]
         if errors:
             self.world.on_main(lambda: shutil.rmtree(staged, ignore_errors=True))
             raise StiltsError(f"{failed} ({errors[0]})")
+        self._pending = _Pending(staged, state, failed, Syncing(writer.written))
+
+    def progress(self) -> None:
+        """Commit what was saved, if it has reached the disk on every rank meanwhile."""
+        if self._pending is not None and bool(self.world.all_gather([self._pending.syncing.done()]).all()):
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait until what was saved is on the disk, commit it, and remove what is not kept any more.
+
+        Raises StiltsError on every rank where the disk fails.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        problem, entries = pending.syncing.result()
+        mine = {str(path.relative_to(pending.staged)): entry for path, entry in entries.items()}
+        everybody = self.world.everybody((problem, mine))
+        problems = [f"rank {rank}: {text}" for rank, (text, _) in enumerate(everybody) if text]
+        if problems:
+            self.world.on_main(lambda: shutil.rmtree(pending.staged, ignore_errors=True))
+            raise StiltsError(f"{pending.failed} ({problems[0]})")
         files = {name: entry for _, part in everybody for name, entry in part.items()}
-        final: Path = self.world.on_main(lambda: self._commit(staged, files, state, failed))
-        return final
+        final = self.world.on_main(lambda: self._commit(pending, files))
+        self.log.info("step %d: %s is committed", pending.state.step, final.name)
 
     def newest(self) -> tuple[Path, TrainingState] | None:
         """The newest checkpoint that is whole, the same on every rank; None if the run has none yet.
@@ -153,19 +193,18 @@ class Checkpoints:
             raise StiltsError(f"{failed} ({error})") from None
         return staged
 
-    def _commit(self, staged: Path, files: Mapping[str, manifest.Entry], state: TrainingState, failed: str) -> Path:
-        final = self.folder / staged.name
+    def _commit(self, pending: _Pending, files: Mapping[str, manifest.Entry]) -> Path:
+        staged, final = pending.staged, self.folder / pending.staged.name
         try:
-            out = manifest.HashingFile(staged / STATE_FILE)
-            out.write(json.dumps(asdict(state), indent=1).encode())
-            manifest.write_manifest(staged, {**files, STATE_FILE: out.finish()})
+            write_text(staged / STATE_FILE, json.dumps(asdict(pending.state), indent=1))
+            manifest.write_manifest(staged, {**files, STATE_FILE: manifest.entry_of(staged / STATE_FILE)})
             sync_folder(staged / ENGINE_TAG)
             sync_folder(staged)
         except OSError as error:
             shutil.rmtree(staged, ignore_errors=True)
-            raise StiltsError(f"{failed} ({error})") from None
+            raise StiltsError(f"{pending.failed} ({error})") from None
         self.attempt.commit(staged, final)
-        self._remove_old(state)
+        self._remove_old(pending.state)
         return final
 
     def _remove_old(self, state: TrainingState) -> None:
@@ -178,7 +217,8 @@ class Checkpoints:
 
     def _remove_bests(self, state: TrainingState) -> None:
         kept = _committed(self.folder)
-        named = {self.best(step) for step in (state.best_step, *map(_best_step, kept))}
+        pending = [self._pending.state.best_step] if self._pending else []
+        named = {self.best(step) for step in (state.best_step, *pending, *map(_best_step, kept))}
         for path in self.folder.glob("best-*"):
             if path not in named:
                 self.attempt.discard(path)

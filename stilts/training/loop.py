@@ -58,14 +58,17 @@ class Loop:
             while state.step < self.trainer.steps and not self._enough(state):
                 with self.watched():
                     result = self.trainer.step(state.step)
+                self.checkpoints.progress()
                 state = self._counted(state, result)
                 progress.advance(state.step, f"loss {result.loss:.3f}")
                 state = self._after(state)
         except Stopped:  # before the step was updated, or in a validation: `state` is that of the last completed step
             self._save(state)
+            self.checkpoints.settle()
             raise
         finally:
             progress.close()
+        self.checkpoints.settle()
         return state
 
     def _counted(self, state: TrainingState, result: StepResult) -> TrainingState:
@@ -93,6 +96,7 @@ class Loop:
         self.log.warning("dropped, weights are untouched: %s", problem)
         self.board.scalars(state.step, {"health/skipped_steps": float(state.bad_steps), "health/finite": 0.0})
         if state.bad_in_a_row >= limit:
+            self.checkpoints.settle()
             raise StiltsError(
                 f"{state.bad_in_a_row} steps in a row were not finite (training.max_bad_steps {limit}): {problem}; "
                 f"{self.trainer.bad.path} names the rows: lower the learning rate, or use bf16 or fp32"
@@ -134,10 +138,10 @@ class Loop:
         """Save a step that is not saved yet."""
         if state.step > self._saved:
             began = time.monotonic()
-            path = self.checkpoints.save(self.trainer.engine, state)
+            self.checkpoints.save(self.trainer.engine, state)
             self._saved = state.step
             self.saved(state.step)
-            self.log.info("step %d: saved in %s in %.1f s", state.step, path.name, time.monotonic() - began)
+            self.log.info("step %d: written in %.1f s", state.step, time.monotonic() - began)
 
     def _report(self, state: TrainingState, result: StepResult) -> None:
         training, steps, step = self.trainer.training, self.trainer.steps, state.step

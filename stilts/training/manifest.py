@@ -7,9 +7,7 @@ run's folder, who could change the manifest as well.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,41 +22,6 @@ _OF_NFS = ".nfs"  # a removed file that somebody has open still, on NFS
 
 Entry = dict[str, Any]
 """`{"size": bytes, "xxh3_128": hex digits}` of one file."""
-
-
-class HashingFile:
-    """A binary file, opened for writing, that hashes what passes through; torch.save writes to it.
-
-    Attributes:
-        name: its path, as Python's own files have it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._file = open(path, "wb")  # noqa: SIM115 (closed by `finish`)
-        self._hash, self._size = xxhash.xxh3_128(), 0
-
-    def write(self, data: Any) -> int:
-        """Write bytes; all of them, or an OSError."""
-        self._hash.update(data)
-        self._size += len(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        """Hand what is buffered to the operating system."""
-        self._file.flush()
-
-    def finish(self) -> Entry:
-        """Wait until the file is on the disk, and close it."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return {"size": self._size, "xxh3_128": self._hash.hexdigest()}
-
-    def abandon(self) -> None:
-        """Close a file that could not be written."""
-        with contextlib.suppress(OSError):  # the error that counts is the one that came first
-            self._file.close()
 
 
 def entry_of(path: Path) -> Entry:

@@ -1,16 +1,20 @@
-"""How DeepSpeed's checkpoint files reach the disk: hashed on the way, and without a rank that gives up alone."""
+"""How DeepSpeed's checkpoint files reach the disk: hashed, and without a rank that gives up alone."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import torch
 from deepspeed.runtime.checkpoint_engine.torch_checkpoint_engine import TorchCheckpointEngine
 
 from stilts.errors import first_line
-from stilts.training.manifest import Entry, HashingFile, entry_of
+from stilts.files import sync_file
+from stilts.training.manifest import Entry, entry_of
 
 
 class ShardWriter(TorchCheckpointEngine):
@@ -20,13 +24,13 @@ class ShardWriter(TorchCheckpointEngine):
     would leave the others waiting. The ranks compare `error` afterwards.
 
     Attributes:
-        written: path -> size and hash of what this rank wrote.
+        written: the files of this rank.
         error: one line, or None.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.written: dict[Path, Entry] = {}
+        self.written: list[Path] = []
         self.error: str | None = None
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
@@ -37,25 +41,48 @@ class ShardWriter(TorchCheckpointEngine):
             self.keep(error)
 
     def save(self, state_dict: Any, path: str) -> None:
-        """Write one of DeepSpeed's files and wait until it is on the disk."""
+        """Write one of DeepSpeed's files."""
         if self.error is not None:
             return
         try:
-            file = HashingFile(Path(path))
+            torch.save(state_dict, path)
+            self.written.append(Path(path))
         except OSError as error:
             self.keep(error)
-            return
-        try:
-            torch.save(state_dict, cast("IO[bytes]", file))
-            self.written[Path(path)] = file.finish()
-        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-            file.abandon()
-            self.keep(error)
+        except RuntimeError as error:  # what torch's writer makes of a full disk: "basic_ios::clear: iostream error"
+            free = shutil.disk_usage(Path(path).parent).free
+            self.keep(OSError(f"{path} could not be written, {free:,} bytes are free: {first_line(error)}"))
 
-    def keep(self, error: Exception) -> None:
+    def keep(self, error: OSError) -> None:
         """Note the first error."""
-        cause = error.__cause__ or error.__context__
-        self.error = self.error or first_line(cause if isinstance(cause, OSError) else error)
+        self.error = self.error or first_line(error)
+
+
+class Syncing:
+    """Hashes files and waits until they are on the disk, in a thread, while training goes on."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._entries: dict[Path, Entry] = {}
+        self._problem = ""
+        self._thread = threading.Thread(target=self._run, args=(list(paths),), name="checkpoint", daemon=True)
+        self._thread.start()
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return not self._thread.is_alive()
+
+    def result(self) -> tuple[str, dict[Path, Entry]]:
+        """What went wrong, or nothing; and size and hash of each file. Waits for the end."""
+        self._thread.join()
+        return self._problem, self._entries
+
+    def _run(self, paths: list[Path]) -> None:
+        try:
+            for path in paths:
+                self._entries[path] = entry_of(path)
+                sync_file(path)
+        except OSError as error:
+            self._problem = str(error)
 
 
 def save_shards(engine: Any, folder: Path, tag: str, rank: int) -> ShardWriter:
@@ -74,8 +101,7 @@ def save_shards(engine: Any, folder: Path, tag: str, rank: int) -> ShardWriter:
         writer.keep(error)
     finally:
         engine.checkpoint_engine = usual
-    for path in _swapped(folder / tag, rank):
-        writer.written[path] = entry_of(path)
+    writer.written += _swapped(folder / tag, rank)
     return writer
 
 

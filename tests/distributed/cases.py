@@ -41,8 +41,20 @@ def run_with_faults(path: str, injected: list[Any], report: str, *overrides: str
 
 
 def run_without_board(path: str, injected: list[Any], report: str) -> str:
-    """`run_with_faults` without TensorBoard, whose thread writes when it likes: file operations can be counted."""
+    """`run_with_faults` without what writes when it likes, so that file operations can be counted.
+
+    TensorBoard's thread; and a checkpoint is committed at once, not while training goes on.
+    """
     from stilts.training import run
+    from stilts.training.checkpoint import Checkpoints
+
+    save = Checkpoints.save
+
+    def at_once(self: Checkpoints, engine: Any, state: Any) -> None:
+        save(self, engine, state)
+        self.settle()
+
+    Checkpoints.save = at_once  # type: ignore[method-assign]
 
     board = run.Board
     run.Board = lambda folder, main, *args: board(folder, False, *args)  # type: ignore[assignment,misc]
@@ -51,11 +63,23 @@ def run_without_board(path: str, injected: list[Any], report: str) -> str:
 
 def on_a_full_disk(path: str, looks: bool) -> str:
     """A run that finds no room for its checkpoint: before it writes, or (`looks` False) while it does."""
+    import shutil
+
     from stilts.errors import StiltsError
     from stilts.training import checkpoint
 
+    save_shards = checkpoint.save_shards
+
+    def fill_and_save(engine: Any, folder: Path, tag: str, rank: int) -> Any:
+        """Somebody else takes all there is, after the look."""
+        if rank == 0:
+            ballast = Path(path).parents[2] / "ballast"
+            with open(ballast, "ab") as out:
+                out.write(b"x" * shutil.disk_usage(ballast.parent).free)
+        return save_shards(engine, folder, tag, rank)
+
     if not looks:
-        checkpoint.bytes_of_shards = lambda *_: 1
+        checkpoint.save_shards = fill_and_save
     with pytest.raises(StiltsError) as caught:
         run_file(path)
     return str(caught.value)
@@ -90,7 +114,7 @@ def bytes_foretold_and_written(path: str, *overrides: str) -> tuple[int, int]:
     writer = shard_writer.save_shards(trainer.engine, run.folder, "engine", run.world.rank)
     assert writer.error is None
     distributed.close()
-    return foretold, sum(entry["size"] for entry in writer.written.values())
+    return foretold, sum(path.stat().st_size for path in writer.written)
 
 
 def losses(path: str, *overrides: str) -> dict[str, Any]:

@@ -17,8 +17,9 @@ WHOLE = {"mnli": 40, "udpos": 40}
 
 
 def make(study: Path, name: str, config: str, precision: str) -> Path:
-    """A run of two tasks with several micro-batches a step, validations, saves and three sets to score."""
-    sets = [tiny.make_set(study, study / "model", "xnli", 9, "dev", language) for language in ("de", "fr", "ru")]
+    """A run of two tasks with several micro-batches a step, validations, saves and ten sets to score."""
+    languages = ("ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th")
+    sets = [tiny.make_set(study, study / "model", "xnli", 9, "dev", language) for language in languages]
     selection = [tiny.make_set(study, study / "model", "xnli", 20, "dev", "en")]
     training = {
         "max_steps": STEPS, "save_every": SAVE, "validate_every": VALIDATE, "select": "best", "dropout": 0.1,
@@ -61,7 +62,9 @@ def stopped_everywhere(study: Path, config: str, precision: str, count: int, see
     assert run_ranks(cases.run_with_faults, 2, study / "logs", str(straight), [], str(report)) == ["done"] * 2
     chosen = places(seed, count, stopped.parent)
     for number, fault in enumerate(chosen):
-        again = Fault("signal", 1 - fault.rank, "forward" if fault.step is None else "step", 0, signal="SIGUSR1")
+        again = Fault(
+            "signal", 1 - fault.rank, "step" if fault.step in range(STEPS - 1) else "forward", 0, signal="SIGUSR1"
+        )
         for turn, one in enumerate((fault, again)):
             report = study / f"report{number}.{turn}.jsonl"
             logs = study / f"logs{number}.{turn}"

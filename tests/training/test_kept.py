@@ -16,7 +16,8 @@ from stilts.distributed import World
 from stilts.errors import StiltsError
 from stilts.training import manifest
 from stilts.training.attempt import Attempt
-from stilts.training.checkpoint import STATE_FILE, Checkpoints, TrainingState, due
+from stilts.training.checkpoint import STATE_FILE, Checkpoints, TrainingState, _Pending, due
+from stilts.training.shard_writer import Syncing
 
 ALONE = World(0, 1, 0, torch.device("cpu"))
 
@@ -31,7 +32,7 @@ def commit(kept: Checkpoints, step: int, best_step: int = 0) -> TrainingState:
     """A checkpoint with nothing but a state, committed as `save` does it."""
     state = TrainingState(step, 1, best_step=best_step)
     staged = kept._stage(state, 0, "failed")
-    kept._commit(staged, {}, state, "failed")
+    kept._commit(_Pending(staged, state, "failed", Syncing([])), {})
     return state
 
 
@@ -118,9 +119,8 @@ def test_a_state_of_another_version_is_read(tmp_path: Path) -> None:
     state = commit(kept, 4)
     folder = kept.folder / "step-00000004"
     content = {**asdict(state), "a key of a later version": 1}
-    out = manifest.HashingFile(folder / STATE_FILE)
-    out.write(json.dumps(content).encode())
-    manifest.write_manifest(folder, {STATE_FILE: out.finish()})
+    (folder / STATE_FILE).write_text(json.dumps(content))
+    manifest.write_manifest(folder, {STATE_FILE: manifest.entry_of(folder / STATE_FILE)})
     assert kept.newest() == (folder, state)
 
 
