@@ -103,7 +103,7 @@ def whole_run(study: Path, name: str, parts: list[tuple[int, int | None]], confi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", ["zero1", "zero2", "zero3"])
+@pytest.mark.parametrize("config", [pytest.param("zero1", marks=pytest.mark.long), "zero2", "zero3"])
 def test_a_run_stopped_twice_goes_on_with_other_ranks(run_file: str, straight: Any, config: str) -> None:
     done, weights = whole_run(Path(run_file).parents[2], config, [(2, 2), (1, 4), (3, None)], config)
     assert [step[:2] for step in done] == [step[:2] for step in straight[0]]  # task and examples

@@ -59,6 +59,7 @@ def test_a_hung_rank_ends_the_job_with_all_stacks_in_the_log(
     assert "longer than 5 s (training.step_timeout)" in job.status["error"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_rank_that_hangs_in_a_prediction_ends_the_job(start: Callable[..., Job], launcher: str) -> None:
     """No step takes too long there: the others' collective times out, and they let the hung rank say where it is."""

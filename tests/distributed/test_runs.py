@@ -74,7 +74,7 @@ def test_a_target_starts_from_its_recipes_model_and_nothing_else(study: Path) ->
     assert "every encoder weight verified" in (study / "runs/second/log.txt").read_text()
 
 
-@pytest.mark.parametrize("config", ["zero2", "zero3"])
+@pytest.mark.parametrize("config", [pytest.param("zero2", marks=pytest.mark.long), "zero3"])
 def test_a_run_cut_off_in_training_ends_with_the_same_bytes(study: Path, config: str) -> None:
     def run(name: str, *overrides: str) -> bytes:
         run_ranks(cases.run_file, 2, study / f"logs-{name}", str(study / "runs" / name / "run.yaml"), *overrides)
@@ -109,7 +109,7 @@ def test_a_run_cut_off_in_scoring_scores_only_what_is_missing(study: Path) -> No
     assert [p.name for p in (folder / "predictions/xnli").iterdir()] == ["dev-fr.jsonl"]
 
 
-@pytest.mark.parametrize("config", ["zero2", "zero3"])
+@pytest.mark.parametrize("config", [pytest.param("zero2", marks=pytest.mark.long), "zero3"])
 def test_uneven_shards_end_and_score_the_same(study: Path, config: str) -> None:
     """One example for three ranks, and none for some: every format, the same scores as on one rank."""
     sets = evaluation(
@@ -150,7 +150,7 @@ def test_best_checkpoint_is_kept_and_scored(study: Path) -> None:
     assert (row["selection"], row["step"]) == ("best:xnli/dev/en", facts["steps"])
 
 
-@pytest.mark.parametrize("config", ["zero2", "zero3"])
+@pytest.mark.parametrize("config", [pytest.param("zero2", marks=pytest.mark.long), "zero3"])
 def test_the_mean_of_the_last_models_is_exported_and_scored(study: Path, config: str) -> None:
     """Cut off and resumed in between; the mean equals that of the models that runs of these lengths end with."""
     sets = evaluation(study, ("xnli", 9, "de"))
