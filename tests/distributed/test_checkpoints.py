@@ -199,7 +199,7 @@ DAMAGES = [flipped, missing, truncated, foreign, bad_manifest, no_manifest, bad_
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(one, marks=pytest.mark.slow if number < 2 else pytest.mark.long)
+        pytest.param(one, marks=pytest.mark.slow if number < 1 else pytest.mark.long)
         for number, one in enumerate(DAMAGES)
     ],
 )
