@@ -105,7 +105,7 @@ def test_stopped_at_ten_places(study: Path, config: str, precision: str) -> None
     stopped_everywhere(study, config, precision, 10, 11)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_stops_when_its_time_is_up(study: Path) -> None:
     path = make(study, "run", "zero2", "fp32")
     path.write_text(path.read_text().replace("stop_after: null", "stop_after: 0.0"))
