@@ -39,7 +39,7 @@ Command = Callable[[RunSettings, Path, list[int]], list[str]]
 
 
 def run_study(
-    plan: Plan, text: str, trainer: Path | None = None, out: TextIO = sys.stdout, allow_drift: Sequence[str] = ()
+    plan: Plan, text: str, trainer: Path | None = None, out: TextIO | None = None, allow_drift: Sequence[str] = ()
 ) -> Collected:
     """`stilts run`: write the plan, prepare its data, execute what is not done yet, collect.
 
@@ -47,7 +47,7 @@ def run_study(
         plan: an expanded study.
         text: the study file's text.
         trainer: the program that executes a run.yaml; default train.py of this checkout.
-        out: where progress is written.
+        out: where progress is written; None for stdout.
         allow_drift: settings that runs may go on with though they were started with others.
 
     Raises:
@@ -77,7 +77,7 @@ def prepare_data(plan: Plan) -> list[SetRef]:
     return prepare(plan.study, list(plan.specs), plan.features)
 
 
-def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], out: TextIO = sys.stdout) -> None:
+def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], out: TextIO | None = None) -> None:
     """Run everything that is not done, `len(slots)` runs at a time.
 
     A run that failed or stopped by itself does not stop the others; those that need it are left out.
@@ -85,7 +85,7 @@ def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]
     Raises:
         Stopped: a signal arrived and all runs have ended, or all have ended and some of them stopped by themselves.
     """
-    with Progress(out) as progress:
+    with Progress(out or sys.stdout) as progress:
         loop = _Loop(plan, make_command, stop, slots, progress)
         try:
             while loop.waiting or loop.active:

@@ -27,9 +27,9 @@ TRAIN, SCORE = "intermediate-mnli-s1", "target-mnli-s1-xnli-t1"
 def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
     """The command that runs one small study, given its name."""
     folder = tmp_path_factory.mktemp("killed")
-    generate(folder / "data", seed=1, languages=2)
+    generate(folder / "data", seed=1, languages=2, pretrained=False)
     study = {
-        "model": {"name": str(folder / "data/model")},
+        "model": {"name": str(folder / "data/model_random")},
         "data": {"root": str(folder / "data"), "limit": {"xnli": {"dev": 20}, "tatoeba": {"test": 20}}},
         "output_dir": str(folder / "outputs"),
         "intermediate": [{"name": "mnli", "tasks": ["mnli"]}],
