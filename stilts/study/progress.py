@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TextIO
@@ -17,7 +16,7 @@ class Progress:
         out: where to write; a terminal gets bars.
     """
 
-    def __init__(self, out: TextIO = sys.stdout) -> None:
+    def __init__(self, out: TextIO) -> None:
         self.out = out
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}

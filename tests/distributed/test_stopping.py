@@ -42,7 +42,7 @@ def places(seed: int, count: int, run: Path) -> list[Fault]:
         if (step + 1) % VALIDATE == 0:
             kinds += [("forward", 0)] * 3
         if (step + 1) % SAVE == 0:
-            kinds += [("file", rng.randrange(12))] * 3
+            kinds += [("file", rng.randrange(5))] * 3
         place, number = rng.choice(kinds)
         name = rng.choice(["SIGTERM", "SIGUSR1", "SIGUSR2"])
         out.append(Fault("signal", rng.randrange(2), place, number, step, signal=name, folder=str(run)))
