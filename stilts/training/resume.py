@@ -48,18 +48,8 @@ def resume(
     else:
         log.info("%s was written by %d ranks and is dealt out to %d", path, state.world_size, world.size)
         elastic.load(engine, path / ENGINE_TAG, world, fresh.groups)
-    return replace(
-        fresh,
-        step=state.step,
-        drift=[*state.drift, *describe(drift)],
-        validated=state.validated,
-        best_score=state.best_score,
-        best_step=state.best_step,
-        bad_validations=state.bad_validations,
-        bad_steps=state.bad_steps,
-        bad_in_a_row=state.bad_in_a_row,
-        micro_batch_tokens=state.micro_batch_tokens,
-    )
+    drifted = [*state.drift, *describe(drift)]
+    return replace(state, world_size=world.size, settings=fresh.settings, drift=drifted, groups=fresh.groups)
 
 
 def _load(engine: Any, path: str, world: World) -> None:

@@ -115,9 +115,8 @@ def bytes_of_shards(engine: Any, main: bool) -> int:
     zero, inner = engine.zero_optimization(), getattr(engine.optimizer, "optimizer", engine.optimizer)
     if not (zero or main):
         return 0  # without ZeRO rank 0 writes everything
-    flats = getattr(
-        engine.optimizer, "fp32_partitioned_groups_flat", None
-    )  # ZeRO-3: its groups are empty between steps
+    # the groups of ZeRO-3's optimizer are empty between steps
+    flats = getattr(engine.optimizer, "fp32_partitioned_groups_flat", None)
     masters = flats or [p for group in inner.param_groups for p in group["params"]]
     states = [value for state in inner.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
     weights = [getattr(p, "ds_tensor", p) for p in engine.module.parameters()]
