@@ -98,6 +98,10 @@ class World:
         found: list[Any] = self.from_main(self.gather(value))
         return found
 
+    def problems(self, mine: str | None) -> list[str]:
+        """What went wrong on which rank, a line each, on every rank; empty where no rank says anything."""
+        return [f"rank {rank}: {text}" for rank, text in enumerate(self.everybody(mine)) if text]
+
 
 def setup(timeout: float = TIMEOUT) -> World:
     """Join the process group that the launcher's environment describes; alone, make a group of one.

@@ -107,7 +107,7 @@ class Checkpoints:
         )
         staged: Path = self.world.on_main(lambda: self._stage(state, needed, failed))
         writer = save_shards(engine, staged, ENGINE_TAG, self.world.rank)
-        errors = [f"rank {rank}: {error}" for rank, error in enumerate(self.world.everybody(writer.error)) if error]
+        errors = self.world.problems(writer.error)
         if errors:
             self.world.on_main(lambda: shutil.rmtree(staged, ignore_errors=True))
             raise StiltsError(f"{failed} ({errors[0]})")
@@ -127,13 +127,12 @@ class Checkpoints:
         if pending is None:
             return
         problem, entries = pending.syncing.result()
-        mine = {str(path.relative_to(pending.staged)): entry for path, entry in entries.items()}
-        everybody = self.world.everybody((problem, mine))
-        problems = [f"rank {rank}: {text}" for rank, (text, _) in enumerate(everybody) if text]
+        problems = self.world.problems(problem)
         if problems:
             self.world.on_main(lambda: shutil.rmtree(pending.staged, ignore_errors=True))
             raise StiltsError(f"{pending.failed} ({problems[0]})")
-        files = {name: entry for _, part in everybody for name, entry in part.items()}
+        mine = {str(path.relative_to(pending.staged)): entry for path, entry in entries.items()}
+        files = {name: entry for part in self.world.everybody(mine) for name, entry in part.items()}
         final = self.world.on_main(lambda: self._commit(pending, files))
         self.log.info("step %d: %s is committed", pending.state.step, final.name)
 

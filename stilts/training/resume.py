@@ -60,7 +60,7 @@ def _load(engine: Any, path: str, world: World) -> None:
         problem = "" if loaded else "DeepSpeed found nothing to load"
     except Exception as error:  # DeepSpeed's and torch's own, of many types
         problem = first_line(error)
-    problems = [f"rank {rank}: {text}" for rank, text in enumerate(world.everybody(problem)) if text]
+    problems = world.problems(problem)
     if problems:
         raise StiltsError(f"{path} cannot be loaded ({problems[0]})")
 
