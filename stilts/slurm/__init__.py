@@ -1,0 +1,1 @@
+"""Slurm: what `stilts submit` sends, and what runs inside its jobs."""
