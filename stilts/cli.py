@@ -190,8 +190,8 @@ def logs(
     overrides: Overrides = None,
 ) -> None:
     """Print the log of one run: log.txt, or what its launcher said if it has none."""
+    from stilts.run_logs import LAUNCHER_LOG
     from stilts.study.local import find_run
-    from stilts.study.processes import LAUNCHER_LOG
 
     folder = find_run(_plan(study, overrides), run_id)
     path = next((folder / name for name in ("log.txt", LAUNCHER_LOG) if (folder / name).is_file()), None)
