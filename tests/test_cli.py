@@ -128,7 +128,10 @@ WRONG = {
     "misspelt key": (["plan", "STUDY", "trainin.max_steps=3"], "did you mean 'training'"),
     "unknown task": (["plan", "STUDY", "target.tasks=[xnly]"], "did you mean 'xnli'"),
     "unknown language": (["plan", "STUDY", "target.languages=[xx]"], "'xx'"),
-    "later setting": (["prepare", "STUDY", "launch.backend=slurm"], "not in this version: launch.backend"),
+    "later setting": (
+        ["prepare", "STUDY", "evaluation.conditions=[{noise: typo}]"],
+        "not in this version: evaluation.conditions",
+    ),
     "unknown run": (["logs", "STUDY", "target-none-xnli-t2"], "target-none-xnli-t1"),
     "no run yet": (["logs", "STUDY", "target-none-xnli-t1"], "no folder yet"),
     "no runs yet": (["tensorboard", "STUDY"], "no runs in"),
