@@ -52,6 +52,7 @@ def test_the_commands(call):
         "plan",
         "prepare",
         "run",
+        "submit",
         "status",
         "collect",
         "logs",
