@@ -74,7 +74,7 @@ class Scripts:
         return options
 
     def signal(self) -> str:
-        """What Slurm sends before the time limit: to the ranks, or to the script where they are not in a step of its."""
+        """What Slurm sends before the time limit: to the ranks, or to the script where they are in no step of its."""
         steps = self.profile.launcher == "srun" or (self.profile.launcher, self.profile.deepspeed_launcher) == (
             "deepspeed", "slurm",
         )  # fmt: skip
