@@ -5,8 +5,8 @@
 #   cluster.sh start [N]       the same, but it stays until `stop`
 #   cluster.sh stop            end everything and remove CLUSTER_DIR
 #   cluster.sh env             lines for a shell that is to use it: eval "$(cluster.sh env)"
-#   cluster.sh exec CMD ...    run CMD on the login node
-#   cluster.sh on NODE CMD ... run CMD on a node                           (the last three: not in loopback mode)
+#   cluster.sh exec CMD ...    run CMD on the login node; this and those below not in loopback mode
+#   cluster.sh on NODE CMD ... run CMD on a node
 #   cluster.sh crash NODE      end a node at once: its slurmd, its jobs' processes, its network
 #   cluster.sh boot NODE       start it again
 #
@@ -19,6 +19,7 @@
 #
 # Partitions: main, and urgent, whose jobs preempt those of main (they are requeued). `cluster.sh on node2 pkill slurmd`
 # leaves the jobs' processes of a node alone; the controller misses the node after 5 to 25 seconds.
+
 # shellcheck disable=SC2016  # wrappers are written with expressions of their own
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
@@ -275,5 +276,5 @@ crash) nsenter -t "$(<"$dir/login.pid")" -p -m kill -9 "$(<"$dir/$1.pid")" ;;
 boot) enter login "$self" __boot "$1" ;;
 __init) if [[ $1 == login ]]; then login; else node "$1"; fi ;;
 __boot) boot "$1" ;;
-*) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$self" ;;
+*) sed -n '2,/^$/s/^# \{0,1\}//p' "$self" ;;
 esac
