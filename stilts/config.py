@@ -199,10 +199,14 @@ class Training:
 class Launch:
     """How runs are started on this machine or cluster."""
 
-    backend: str = setting("local", "this machine or Slurm", choices=("local", "slurm"))
-    profile: str | None = setting(None, "file with the cluster's settings")
+    backend: str = setting(
+        "local", "what `stilts retry` starts runs on: this machine or Slurm", choices=("local", "slurm")
+    )
+    profile: str | None = setting(
+        None, "the cluster's settings for `stilts submit`: a file, or the name of one in slurm/profiles/"
+    )
     processes: int = setting(1, "ranks a run and node", minimum=1)
-    nodes: int = setting(1, "nodes a run", minimum=1)
+    nodes: int = setting(1, "nodes an intermediate run, unless the profile says", minimum=1)
     parallel_runs: int = setting(1, "runs at the same time on this machine", minimum=1)
     gpu_memory_gib: float = setting(80.0, "memory of one GPU, in GiB, that `stilts plan` compares with", minimum=1)
     tflops: float = setting(150.0, "sustained TFLOP/s of one GPU that the plan's GPU-hours assume", minimum=0.001)

@@ -64,7 +64,7 @@ class Scripts:
             throttle = f"%{profile.throttle}" if profile.throttle else ""
             options["array"] = f"0-{len(job.runs) - 1}{throttle}"
         if job.kind in _RUNS:
-            options |= {"signal": f"USR1@{profile.signal_seconds}", "ntasks-per-node": self.ranks_per_node(job.kind)}
+            options |= {"signal": self.signal(), "ntasks-per-node": self.ranks_per_node(job.kind)}
         else:
             options["ntasks"] = 1
         options |= _given(profile, phase)
@@ -72,6 +72,13 @@ class Scripts:
             if value is not False:
                 options[name] = None if value in (True, None) else str(value)
         return options
+
+    def signal(self) -> str:
+        """What Slurm sends before the time limit: to the ranks, or to the script where they are in no step of its."""
+        steps = self.profile.launcher == "srun" or (self.profile.launcher, self.profile.deepspeed_launcher) == (
+            "deepspeed", "slurm",
+        )  # fmt: skip
+        return f"{'' if steps else 'B:'}USR1@{self.profile.signal_seconds}"
 
     def nodes(self, kind: str) -> int:
         """Nodes of a job."""
@@ -95,6 +102,7 @@ class Scripts:
             "folder": str(self.folder),
             "runs": list(job.runs),
             "python": python,
+            "names": [*profile.environment, "PYTHONPATH", "MASTER_PORT", "OMP_NUM_THREADS"],
             "launcher": profile.launcher,
             "reach": profile.deepspeed_launcher,
             "mpi": profile.mpi,

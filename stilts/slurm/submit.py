@@ -112,9 +112,9 @@ class _Found:
 def _look(plan: Plan, queue: Mapping[str, QueueRow], retry: Collection[str], profile: Profile) -> _Found:
     """Which runs are to be submitted."""
     recorded = recorded_jobs(plan.folder)
-    active = active_places(recorded, queue)
     places = latest_places(recorded)
     states = study_status(plan.folder, [run.run for run in plan.runs])
+    active = {run: row for run, row in active_places(recorded, queue).items() if states[run].state != "done"}
     failed: dict[str, None] = {}
     todo: list[RunSettings] = []
     for run in plan.runs:

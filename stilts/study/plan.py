@@ -30,7 +30,7 @@ from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 BASELINE = Recipe("none")  # what a study without recipes runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One score that the study is to give."""
 
