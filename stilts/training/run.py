@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -57,6 +58,8 @@ def execute(settings: RunSettings, folder: Path) -> None:
             run.go()
     except Stopped as error:
         run.record.ended(error)
+        with contextlib.suppress(RuntimeError):  # a rank that ends first may take the others with it (srun)
+            world.barrier()
         distributed.close()
         raise
     except BaseException as error:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cluster import Cluster
+
+sys.path.append(str(Path(__file__).parents[1] / "distributed"))  # tiny runs, and ranks without a launcher
+from tiny_study import TinyStudy
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +45,25 @@ def nodes(cluster: Cluster) -> Cluster:
         reason = "this machine cannot give nodes their own networks and processes: run the tests as root"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return cluster
+
+
+@pytest.fixture
+def study(tmp_path: Path, cluster: Cluster) -> TinyStudy:
+    """An empty study on the cluster."""
+    return TinyStudy(tmp_path, cluster)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, slurm_cluster: Cluster) -> Callable[..., dict[str, bytes]]:
+    """What `TinyStudy.add("run")` leaves where nothing happens to it, outside of Slurm: `undisturbed(ranks=1)`."""
+
+    @functools.cache
+    def results(ranks: int = 1) -> dict[str, bytes]:
+        import cases
+        from harness import run_ranks
+
+        twin = TinyStudy(tmp_path_factory.mktemp("undisturbed"), slurm_cluster)
+        run_ranks(cases.run_file, ranks, twin.folder / "logs", str(twin.add("run") / "run.yaml"))
+        return twin.results("run")
+
+    return results
