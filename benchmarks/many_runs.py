@@ -35,6 +35,7 @@ TARGETS = ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc201
 SEEDS, TARGET_SEEDS = (1, 2, 3), (1, 2, 3, 4, 5)
 COMMANDS = {
     "plan, first": ["plan"],
+    "submit --dry-run": ["submit", "--dry-run", "launch.profile=gpu"],
     "plan": ["plan"],
     "plan --json": ["plan", "--json"],
     "status": ["status"],
@@ -137,7 +138,7 @@ def main() -> None:
                 "mb": round(max(mb for _, _, mb, _ in taken)),
                 "code": taken[-1][3],
             }
-            if name == "plan, first":
+            if name == "submit --dry-run":  # which sends all of it, as nothing is done yet
                 make_up(plan)
         counts = {"runs": len(plan.runs), "scores": len(plan.cells), "cores": os.cpu_count()}
         print(json.dumps({**counts, "commands": found}))
