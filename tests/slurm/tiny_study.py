@@ -48,10 +48,9 @@ class TinyStudy:
 
     def submit(self, *runs: str, nodes: int = 1, ranks: int = 1, array: bool = False, **profile: Any) -> str:
         """Submit a job, or an array with an element for each run; `ranks` a node. Returns its id."""
-        time_limit = profile.pop("time", "10")
-        phase = Phase(time=time_limit, nodes=nodes, processes_per_node=ranks)
+        phase = Phase(time=profile.pop("time", "10"), nodes=nodes, processes_per_node=ranks)
         phases = Phases(intermediate=phase, target=phase)
-        environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+        environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", **profile.pop("environment", {})}
         whole = Profile(phases=phases, environment=environment, signal_seconds=60, **profile)
         scripts = Scripts(whole, Launch(), self.folder.name, self.folder, self.folder)
         scripts.checkout = self.checkout
