@@ -130,6 +130,9 @@ class Target:
     benchmark: str = setting("xtreme", "decides languages, groups and averages", choices=("xtreme", "xtreme_r"))
     per_task: dict[str, TargetTask] = setting({}, "TASK: what differs from the preset")
     seeds: list[int] = setting([], "seeds of the fine-tunes; default the study's", minimum=0)
+    keep_models: bool = setting(
+        True, "keep the models of target runs; false removes each when all is scored and no other run starts from it"
+    )
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,7 @@ class RunSettings:
     training: Training = setting(Training, "optimization; every value set")
     retrieval: dict[str, RetrievalSettings] = setting({}, "TASK: how sentences become vectors")
     deepspeed: dict[str, Any] = setting({"config": "zero2"}, "DeepSpeed configuration and overrides")
+    keep_model: bool = setting(True, "keep model/ when all is scored; no other run may start from it otherwise")
     allow_drift: list[str] = setting([], "settings (with those below them) that may differ from its checkpoints'")
 
     @property

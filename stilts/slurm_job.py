@@ -61,11 +61,12 @@ def node_names(short: str) -> list[str]:
         StiltsError: it is no list of nodes.
     """
     names: list[str] = []
-    for part in re.findall(r"(?:[^,\[\]]|\[[^\]]*\])+", short):
+    parts = re.findall(r"(?:[^,\[\]]|\[[^\[\]]*\])+", short)
+    for part in parts:
         pieces = re.split(r"\[([^\]]*)\]", part)  # text, bracket, text, bracket, ..., text
         choices = [_numbers(piece, short) if at % 2 else [piece] for at, piece in enumerate(pieces)]
         names += ["".join(words) for words in product(*choices)]
-    if not names or any(not name for name in names):
+    if not parts or ",".join(parts) != short:
         raise StiltsError(f"{short!r} is no list of Slurm nodes")
     return names
 

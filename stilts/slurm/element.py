@@ -1,6 +1,7 @@
-"""What a job script asks about its run, before the ranks start and after they have ended.
+"""What a job script does about its run, before the ranks start, while they run and after they have ended.
 
     python -m stilts.slurm.element begin FOLDER RUN --restarts N --idle M
+    python -m stilts.slurm.element stop FOLDER RUN
     python -m stilts.slurm.element end FOLDER RUN CODE
     python -m stilts.slurm.element port
 
@@ -10,6 +11,7 @@ It reads and writes the run's folder and Slurm's variables only, so that it runs
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -23,6 +25,7 @@ from stilts.run_logs import last_words
 from stilts.slurm.starts import Start, add_start, read_starts, this_start
 from stilts.slurm_job import SlurmJob, slurm_job
 from stilts.status import Status, recorded_status, write_status
+from stilts.study.processes import ranks_here
 
 DONE_BEFORE = 3
 """What `begin` ends with where the run is done already: the script ends with 0."""
@@ -56,6 +59,17 @@ def begin(folder: Path, restarts: int, idle: int) -> int:
     add_start(folder, start)
     # an old state must not be taken for this start's if the launcher ends before the ranks write one
     write_status(folder, replace(status, state="pending", ranks=[], error=None, heartbeat=0.0, slurm=job.plain()))
+    return 0
+
+
+def stop(folder: Path) -> int:
+    """USR1 to the run's ranks on this node, which all ranks then act on; returns 0.
+
+    For launchers that start ranks where Slurm's own signals do not reach them (pdsh).
+    """
+    for pid in ranks_here(recorded_status(folder)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGUSR1)
     return 0
 
 
@@ -181,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
-    for name in ("begin", "end"):
+    for name in ("begin", "stop", "end"):
         action = actions.add_parser(name)
         action.add_argument("folder", type=Path, help="the study's folder")
         action.add_argument("run")
@@ -197,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = run_folder(options.folder, options.run)
         if options.action == "begin":
             return begin(folder, options.restarts, options.idle)
+        if options.action == "stop":
+            return stop(folder)
         return end(folder, options.code)
     except StiltsError as error:
         print(f"stilts.slurm.element: {error}", file=sys.stderr)

@@ -189,6 +189,7 @@ class _Builder:
                     support_sets=self._refs(group.support) if final else [],
                     training=stage.training,
                     retrieval=retrieval_settings(self.study, group.targets) if final else {},
+                    keep_model=not final or group.kind != "target" or self.study.target.keep_models,
                 )
 
     def _intermediate_sets(self, tasks: Sequence[Task], training: Training) -> tuple[list[SetSpec], list[SetSpec]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from stilts.slurm import element
 from stilts.slurm.starts import STARTS, add_retry, read_starts
-from stilts.status import Status, recorded_status, write_status
+from stilts.status import Status, recorded_status, this_rank, write_status
 
 RUN = "sq-1"
 
@@ -216,6 +217,26 @@ def test_a_script_that_outlived_its_requeue_changes_nothing(folder: Path, monkey
     monkeypatch.delenv("SLURM_RESTART_COUNT")
     assert end(folder, 143) == 1
     assert recorded_status(folder).state == "running"
+
+
+def test_a_stop_goes_to_the_ranks_of_this_node(folder: Path) -> None:
+    begin(folder)
+    words = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    here, other = (subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2))
+    for process in (here, other):
+        assert process.stdout is not None
+        process.stdout.readline()
+    ranks = [{**this_rank(), "pid": here.pid}, {"host": "elsewhere", "pid": other.pid}]
+    running(folder, ranks=ranks)
+    try:
+        assert element.main(["stop", str(folder.parents[1]), folder.name]) == 0
+        assert here.wait(20) == -signal.SIGUSR1
+        assert other.poll() is None
+    finally:
+        here.kill()
+        other.kill()
+        here.wait()
+        other.wait()
 
 
 def test_ports_of_jobs_differ_and_are_free(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
