@@ -1,1 +1,1 @@
-"""Slurm: what `stilts submit` sends, and what runs inside its jobs."""
+"""Studies on a Slurm cluster: from one command to jobs, and back to one table. Imports nothing heavy."""

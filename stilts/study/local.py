@@ -54,6 +54,11 @@ def run_study(
         Stopped: a stop signal arrived, or a run stopped by itself; all processes have ended.
     """
     plan.refuse_unfinished()
+    if plan.study.launch.nodes > 1:
+        raise InputError(
+            f"launch.nodes is {plan.study.launch.nodes}", "1: this command has one machine",
+            "use `stilts submit` on a cluster, or launch.nodes=1",
+        )  # fmt: skip
     program = trainer or trainer_path()
     slots = device_slots(plan.study.launch)
     with study_lock(plan.folder):

@@ -96,6 +96,10 @@ class Run:
         """Train (unless that is done), score, and say so."""
         from transformers import AutoTokenizer
 
+        if self.world.on_main(self._scored_for_good):
+            self.record.update(state="done")
+            self.log.info("done already, and its model was not to be kept (target.keep_models)")
+            return
         start = self._start()
         self.tokenizer = AutoTokenizer.from_pretrained(start, revision=self.settings.model.revision)
         self.configure()
@@ -325,8 +329,16 @@ class Run:
             },
             final,
         )
+        if not settings.keep_model:  # before "done": a start that finds all scores and no model is done, too
+            self.world.on_main(lambda: self.attempt.discard(self.model_folder))
         self.record.update(state="done")
         self.log.info("done: %d scores", len(scores.rows))
+
+    def _scored_for_good(self) -> bool:
+        """Whether all is scored with these settings and the model was removed, as it was not to be kept."""
+        settings, scores = self.settings, ScoreFile(self.folder, self.settings)
+        removed = not settings.keep_model and not self.model_folder.exists()
+        return removed and bool(settings.evaluation_sets) and all(map(scores.has, settings.evaluation_sets))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
         predictor = Predictor(model, self.world, check=self.votes.check)
