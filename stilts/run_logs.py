@@ -10,6 +10,7 @@ RANK_LOGS = "ranks"
 """The folder of `<rank>.txt`, what each rank prints."""
 _ENDINGS = (  # of launchers' lines that tell only that something ended
     "[launch.py:", "[runner.py:", "slurmstepd: error: *** ", "srun: Job step aborted", "srun: launch/slurm: ",
+    "srun: Force Terminated",
 )  # fmt: skip
 _KILLED = (": Killed", "Out Of Memory", "oom-kill", "oom_kill")  # a rank, and where: by srun and slurmstepd
 _READ = 16384  # bytes from a log's end
