@@ -26,7 +26,7 @@ SPREAD := -n $(WORKERS) --dist loadfile
 .PHONY: help setup demo test test-fast test-long lint format clean
 
 help:  ## show this list
-	@echo "usage: make TARGET [PYTHON=python3.11] [WORKERS=0]"
+	@echo "usage: make TARGET [PYTHON=python3.11] [WORKERS=2]"
 	@sed -n 's/^\([a-z-]*\):.*##/  \1\t/p' Makefile | expand -t 14
 	@echo "Tests on real data read the folder in STILTS_REAL_DATA, and are skipped without it."
 
