@@ -72,6 +72,11 @@ class Profile:
     options: dict[str, Any] = setting({}, "more options of sbatch: {exclude: node7, mail-type: END}")
     phases: Phases = setting(Phases, "sizes of jobs")
     throttle: int = setting(0, "elements of all target arrays of a recipe that run at once; 0 for no limit", minimum=0)
+    runs_at_once: int = setting(
+        0,
+        "runs that go at once at most, as your quota says: `submit` asks for disk for so many; 0 for throttle's",
+        minimum=0,
+    )
     max_submit: int = setting(
         0, "jobs and array elements that may be queued at once (your MaxSubmitJobs); 0 for no limit", minimum=0
     )

@@ -18,6 +18,8 @@ from stilts.slurm.profile import Profile, load_profile
 from stilts.slurm.script import Scripts, here, profile_path
 from stilts.slurm.submitted import FOLDER, LOGS, SubmittedJob, active_places, latest_places, record, recorded_jobs
 from stilts.status import possibly_alive, study_status
+from stilts.study.cost import cost_of
+from stilts.study.disk import refuse_without_space
 from stilts.study.plan import Plan
 from stilts.study.stopping import AGAIN, stop_signals
 from stilts.study.write import study_lock, write
@@ -91,6 +93,8 @@ def submit_study(
             found = _look(plan, queue, retry, profile)
         size = profile.max_array_size or (DEFAULT_ARRAY if dry_run else cluster.limits().max_array_size)
         jobs = jobs_of(plan, found.standing, size)
+        if jobs:
+            _look_at_the_disk(plan, jobs, profile, notes if dry_run else None)
         scripts = Scripts(profile, plan.study.launch, plan.study.name, plan.folder, here())
         paths = _write_scripts(plan.folder, jobs, scripts, profile)
         submission = Submission(
@@ -149,6 +153,18 @@ def _active(row: QueueRow | None) -> bool:
 def _sets(runs: Sequence[RunSettings]) -> list[SetRef]:
     sets = [run.train_sets + run.selection_sets + run.evaluation_sets + run.support_sets for run in runs]
     return list({ref.folder: ref for refs in sets for ref in refs}.values())
+
+
+def _look_at_the_disk(plan: Plan, jobs: Sequence[Job], profile: Profile, notes: list[str] | None) -> None:
+    """Refuse a study that the disk is too small for; with `notes` say so there instead."""
+    width = profile.throttle or len(plan.runs)
+    at_once = profile.runs_at_once or sum(min(len(job.runs), width) for job in jobs)
+    try:
+        refuse_without_space(plan, cost_of(plan, at_once).disk)
+    except InputError as error:
+        if notes is None:
+            raise
+        notes.append(str(error))
 
 
 def _prepare_here(plan: Plan) -> None:

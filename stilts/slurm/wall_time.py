@@ -41,7 +41,7 @@ def wall_time(value: object, where: str) -> str:
         meant = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
         raise InputError(
             f"{where} is the number {value}: YAML reads an unquoted {meant} as one", EXPECTED,
-            f'quote it: {where.rpartition(".")[2]}: "{meant}"',
+            f'quote it: {where.rpartition(".")[2]}: "{meant}" (or "{value}" for minutes)',
         )  # fmt: skip
     try:
         seconds = seconds_of(value) if isinstance(value, str) else 0

@@ -127,7 +127,10 @@ def refuse_without_space(plan: Plan, disk: Disk | None) -> None:
         )
 
 
-SAVING = "change output_dir, set target.keep_models: false, or let fewer runs go at once (launch.parallel_runs)"
+SAVING = (
+    "change output_dir, set target.keep_models: false, or let fewer runs go at once "
+    "(launch.parallel_runs; throttle or runs_at_once of a profile)"
+)
 
 
 def shown(size: int) -> str:

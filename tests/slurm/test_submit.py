@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import namedtuple
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from stilts.status import Status, write_status
 from stilts.study.plan import Plan, expand
 from stilts.study.write import write
 
+Usage = namedtuple("Usage", "total used free")
 GOLDEN = Path(__file__).with_name("golden")
 
 
@@ -80,9 +82,16 @@ def make(tmp_path, monkeypatch):
         'partition: gpu\nthrottle: 4\nphases: {target: {time: "60", gpus_per_node: 1}}\n'
     )
 
+    shape = {"model_type": "xlm-roberta", "num_hidden_layers": 2, "hidden_size": 8, "intermediate_size": 16,
+             "vocab_size": 100, "max_position_embeddings": 64, "num_attention_heads": 1,
+             "type_vocab_size": 1}  # fmt: skip
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text(json.dumps(shape))
+
     def make(profile=None, **changes):
         settings = {
             "name": "small",
+            "model": {"name": "model"},
             "output_dir": str(tmp_path / "out"),
             "intermediate": [{"name": "none"}, {"name": "a", "tasks": ["snli"]}, {"name": "b", "tasks": ["mnli"]}],
             "target": {"tasks": ["xnli", "udpos"], "languages": ["en"]},
@@ -253,6 +262,18 @@ def test_a_dry_run_needs_no_cluster_and_leaves_scripts(make, monkeypatch):
     assert not recorded_jobs(plan.folder)
     with pytest.raises(InputError, match="no sbatch on PATH"):
         submit_study(plan, "")
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_sent(make, cluster, monkeypatch):
+    monkeypatch.setattr("stilts.study.disk.shutil.disk_usage", lambda path: Usage(0, 0, 1000))
+    plan = make()
+    with pytest.raises(InputError, match="8 runs at a time"):
+        submit_study(plan, "", slurm=cluster)
+    assert not cluster.sent
+    assert not recorded_jobs(plan.folder)
+    assert any("8 runs at a time" in note for note in submit_study(plan, "", dry_run=True, slurm=cluster).notes)
+    with pytest.raises(InputError, match="3 runs at a time"):
+        submit_study(make({"runs_at_once": 3}), "", slurm=cluster)
 
 
 def test_without_a_profile_there_are_names_to_choose_from(make, call, tmp_path):
