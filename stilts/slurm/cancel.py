@@ -69,9 +69,10 @@ class _Cancelling:
 
     def go(self) -> list[str]:
         rows = self._active()
-        waiting = [place for place, row in rows.items() if row.state == "PENDING"]
-        self.slurm.cancel(waiting)
-        running = [one for one in self.targets if one.place in rows and one.place not in waiting]
+        own = [one for one in self.targets if one.place in rows]
+        waiting = [one.place for one in own if rows[one.place].state == "PENDING"]
+        self.slurm.cancel(_names(waiting, rows))
+        running = [one for one in own if one.place not in waiting]
         saved = self._let_save([one for one in running if one.run])
         left = self._until_gone()
         lines = [f"{len(waiting)} jobs or elements that waited are cancelled"] if waiting else []
@@ -97,17 +98,28 @@ class _Cancelling:
 
     def _until_gone(self) -> list[str]:
         """Cancel what is there until nothing is: a script that was about to requeue its job may bring it back."""
+        left: list[str] = []
         for _ in range(round(FINAL / POLL)):
             rows = self._active()
-            self.slurm.cancel([place for place, row in rows.items() if row.state != "COMPLETING"])
-            if not rows:
-                return []
+            left = [one.place for one in self.targets if one.place in rows]
+            if not left:
+                break
+            self.slurm.cancel(_names([place for place in left if rows[place].state != "COMPLETING"], rows))
             self.sleep(POLL)
-        return list(self._active())
+        return left
 
     def _active(self) -> Mapping[str, QueueRow]:
-        rows, wanted = self.slurm.queue(self.ids), {one.place for one in self.targets}
-        return {place: row for place, row in rows.items() if row.active and place in wanted}
+        return {place: row for place, row in self.slurm.queue(self.ids).items() if row.active}
+
+
+def _names(places: Collection[str], active: Mapping[str, QueueRow]) -> list[str]:
+    """What to call these jobs and elements: an array by its id where nothing else of it is active.
+
+    One name instead of a thousand, each of which would be a question to the controller.
+    """
+    wanted, arrays = set(places), {place.partition("_")[0] for place in places if "_" in place}
+    whole = {job for job in arrays if all(place in wanted for place in active if place.partition("_")[0] == job)}
+    return list(dict.fromkeys(job if (job := place.partition("_")[0]) in whole else place for place in places))
 
 
 _GONE = QueueRow("", "COMPLETED")

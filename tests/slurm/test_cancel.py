@@ -68,9 +68,9 @@ class Cluster:
         if signal:
             self.on_signal()
             return
-        for job in jobs:
-            self.put(job, "PENDING" if job in self.back else "CANCELLED")
-            self.back.discard(job)
+        for place in [place for place in self.rows if place in jobs or place.partition("_")[0] in jobs]:
+            self.put(place, "PENDING" if place in self.back else "CANCELLED")
+            self.back.discard(place)
 
     def put(self, place: str, state: str) -> None:
         self.rows[place] = QueueRow(place, state)
@@ -139,7 +139,7 @@ def test_all_is_cancelled_when_its_ranks_have_saved(submitted: Plan, cluster: Cl
     assert cluster.said == [
         (None, False, ("101_1", "104")),  # what waits, first
         ("USR1", False, ("101_0", "102")),
-        (None, False, ("101_0", "102")),
+        (None, False, ("101", "102")),  # nothing else of the array is left
         (None, False, ("102",)),
     ]
     assert not any(row.active for row in cluster.rows.values())
@@ -152,7 +152,7 @@ def test_all_is_cancelled_when_its_ranks_have_saved(submitted: Plan, cluster: Cl
 
 def test_some_runs_are_cancelled_and_the_collector_stays(submitted: Plan, cluster: Cluster) -> None:
     lines = cancel_study(submitted, [FIRST], cluster, no_sleep)
-    assert cluster.said == [("USR1", False, ("101_0",)), (None, False, ("101_0",))]
+    assert cluster.said == [("USR1", False, ("101_0",)), (None, False, ("101_0",))]  # 101_1 waits and stays
     assert lines == ["1 that ran are cancelled; 0 of their runs have saved their last step"]
     assert {place for place, row in cluster.rows.items() if row.active} == {"101_1", "102", "104"}
 
