@@ -153,7 +153,7 @@ def main() -> None:
         return
     from common import machine
 
-    from stilts.distributed import free_port
+    from stilts.rendezvous import free_port
 
     print(json.dumps(machine()))
     torchrun = str(Path(sys.executable).with_name("torchrun"))

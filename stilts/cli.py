@@ -132,6 +132,28 @@ def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift =
 
 
 @app.command()
+def submit(
+    study: StudyFile,
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="write the scripts and submit nothing")] = False,
+    as_json: Json = False,
+    allow_drift: AllowDrift = None,
+) -> None:
+    """Submit what is missing of a study to Slurm, as jobs that wait for each other (launch.profile: the cluster)."""
+    from stilts.slurm.show import submission_json, submission_text
+    from stilts.slurm.submit import submit_study
+    from stilts.study.write import study_text
+
+    planned = _plan(study, overrides)
+    done = submit_study(planned, study_text(study, overrides or ()), dry_run, allow_drift or ())
+    if as_json:
+        _print_json(submission_json(done))
+        return
+    _notes(done.notes)
+    print(submission_text(done, dry_run))
+
+
+@app.command()
 def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
     """Show how far every run is."""
     from collections import Counter
@@ -168,8 +190,8 @@ def logs(
     overrides: Overrides = None,
 ) -> None:
     """Print the log of one run: log.txt, or what its launcher said if it has none."""
+    from stilts.run_logs import LAUNCHER_LOG
     from stilts.study.local import find_run
-    from stilts.study.processes import LAUNCHER_LOG
 
     folder = find_run(_plan(study, overrides), run_id)
     path = next((folder / name for name in ("log.txt", LAUNCHER_LOG) if (folder / name).is_file()), None)

@@ -130,6 +130,9 @@ class Target:
     benchmark: str = setting("xtreme", "decides languages, groups and averages", choices=("xtreme", "xtreme_r"))
     per_task: dict[str, TargetTask] = setting({}, "TASK: what differs from the preset")
     seeds: list[int] = setting([], "seeds of the fine-tunes; default the study's", minimum=0)
+    keep_models: bool = setting(
+        True, "keep the models of target runs; false removes each when all is scored and no other run starts from it"
+    )
 
 
 @dataclass(frozen=True)
@@ -199,10 +202,14 @@ class Training:
 class Launch:
     """How runs are started on this machine or cluster."""
 
-    backend: str = setting("local", "this machine or Slurm", choices=("local", "slurm"))
-    profile: str | None = setting(None, "file with the cluster's settings")
+    backend: str = setting(
+        "local", "what `stilts retry` starts runs on: this machine or Slurm", choices=("local", "slurm")
+    )
+    profile: str | None = setting(
+        None, "the cluster's settings for `stilts submit`: a file, or the name of one in slurm/profiles/"
+    )
     processes: int = setting(1, "ranks a run and node", minimum=1)
-    nodes: int = setting(1, "nodes a run", minimum=1)
+    nodes: int = setting(1, "nodes an intermediate run, unless the profile says", minimum=1)
     parallel_runs: int = setting(1, "runs at the same time on this machine", minimum=1)
     gpu_memory_gib: float = setting(80.0, "memory of one GPU, in GiB, that `stilts plan` compares with", minimum=1)
     tflops: float = setting(150.0, "sustained TFLOP/s of one GPU that the plan's GPU-hours assume", minimum=0.001)
@@ -275,6 +282,7 @@ class RunSettings:
     training: Training = setting(Training, "optimization; every value set")
     retrieval: dict[str, RetrievalSettings] = setting({}, "TASK: how sentences become vectors")
     deepspeed: dict[str, Any] = setting({"config": "zero2"}, "DeepSpeed configuration and overrides")
+    keep_model: bool = setting(True, "keep model/ when all is scored; no other run may start from it otherwise")
     allow_drift: list[str] = setting([], "settings (with those below them) that may differ from its checkpoints'")
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import json
 import logging
 import os
 import socket
-import subprocess
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ import torch
 import torch.distributed as dist
 import torch.distributed.distributed_c10d as c10d
 
+from stilts import rendezvous
 from stilts.errors import StiltsError, first_line
+from stilts.rendezvous import Place
 from stilts.setup_ops import free_operators, use_own_folder
 
 TIMEOUT = 1800.0  # seconds that a collective waits for the other ranks
@@ -111,23 +113,20 @@ def setup(timeout: float = TIMEOUT, patience: float = TIMEOUT) -> World:
         patience: seconds in which the ranks must find each other, if that is more: nodes may start minutes apart.
 
     Raises:
-        StiltsError: Slurm started more tasks than the ranks that found each other.
+        StiltsError: they are not as many as were started (also InputError), or share GPUs, or have more on one node
+            than on another.
     """
-    _map_launcher_environment()
+    rendezvous.find_world()
     use_own_folder()
     _quiet_libraries()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     local_rank = int(os.environ["LOCAL_RANK"])
-    tasks = os.environ.get("SLURM_STEP_NUM_TASKS")
-    if tasks and int(tasks) > 1 and size == 1:
-        raise StiltsError(f"Slurm started {tasks} tasks but this rank sees {size}: start train.py with `srun`")
     free_operators(size)
     import deepspeed
     from deepspeed.accelerator import get_accelerator
 
     if get_accelerator().device_name() == "cuda":
-        # under `srun --gpus-per-task=1` each rank sees one device only
-        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        device = torch.device("cuda", rendezvous.own_device(local_rank, torch.cuda.device_count()))
         os.environ["LOCAL_RANK"] = str(device.index)
         torch.cuda.set_device(device)
     else:
@@ -141,8 +140,26 @@ def setup(timeout: float = TIMEOUT, patience: float = TIMEOUT) -> World:
     )
     if device.type == "cpu":
         _unlink_shared_memory(rank)
+    else:
+        visible, device_id = torch.cuda.device_count(), str(torch.cuda.get_device_properties(device).uuid)
+        refuse_wrong_places(rank, size, Place(socket.gethostname(), visible, device_id))
     set_timeouts(timeout)
     return World(rank, size, local_rank, device)
+
+
+def refuse_wrong_places(rank: int, size: int, mine: Place) -> None:
+    """Raise StiltsError on every rank where their places do not do (`rendezvous.wrong_places`).
+
+    They are told through the store at which the ranks met: a collective of NCCL would hang, or fail in its own words.
+    """
+    store = c10d._get_default_store()
+    store.set(f"stilts/place/{rank}", json.dumps(asdict(mine)))
+    if rank == 0:
+        places = [Place(**json.loads(store.get(f"stilts/place/{other}"))) for other in range(size)]
+        store.set("stilts/places", rendezvous.wrong_places(places) or "")
+    problem = store.get("stilts/places").decode()
+    if problem:
+        raise StiltsError(problem)
 
 
 def set_timeouts(seconds: float) -> None:
@@ -194,67 +211,3 @@ def close() -> None:
     """Leave the process group."""
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
-
-
-def _under_mpirun() -> bool:
-    return "OMPI_COMM_WORLD_SIZE" in os.environ
-
-
-def _map_launcher_environment() -> None:
-    """Set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT from whatever launcher is there."""
-    env = os.environ
-    if "RANK" in env and "WORLD_SIZE" in env:  # deepspeed, torchrun
-        env.setdefault("LOCAL_RANK", "0")
-        return
-    if _under_mpirun():
-        values = _from_mpi()
-    elif int(env.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # srun; the batch shell itself has no step
-        values = _from_slurm()
-    else:
-        values = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
-        values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    env.update(values)
-
-
-def _from_mpi() -> dict[str, str]:
-    from mpi4py import MPI
-
-    world = MPI.COMM_WORLD
-    node = world.Split_type(MPI.COMM_TYPE_SHARED)
-    address = "127.0.0.1" if node.size == world.size else _own_address()
-    address, port = world.bcast((address, free_port()))
-    return {
-        "RANK": str(world.rank),
-        "WORLD_SIZE": str(world.size),
-        "LOCAL_RANK": str(node.rank),
-        "MASTER_ADDR": address,
-        "MASTER_PORT": str(port),
-    }
-
-
-def _from_slurm() -> dict[str, str]:
-    env = os.environ
-    nodes = env.get("SLURM_STEP_NODELIST") or env["SLURM_JOB_NODELIST"]
-    names = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True).stdout
-    return {
-        "RANK": env["SLURM_PROCID"],
-        "WORLD_SIZE": env["SLURM_STEP_NUM_TASKS"],
-        "LOCAL_RANK": env["SLURM_LOCALID"],
-        "MASTER_ADDR": env.get("MASTER_ADDR") or names.split()[0],
-        # every rank must come to the same port without talking: the job's and step's ids decide
-        "MASTER_PORT": env.get("MASTER_PORT")
-        or str(20000 + (int(env["SLURM_JOB_ID"]) * 7 + int(env.get("SLURM_STEP_ID", "0"))) % 20000),
-    }
-
-
-def _own_address() -> str:
-    """The first address other machines reach this one by."""
-    out = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
-    return out[0] if out else socket.gethostname()

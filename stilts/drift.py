@@ -19,7 +19,8 @@ _SHOWN = {"init": "init_run"}  # the key of run.yaml that a user knows
 
 # names, folders, and what `init` stands for
 _NO_RESULT = (
-    "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "allow_drift",
+    "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "keep_model",
+    "allow_drift",
 )  # fmt: skip
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (

@@ -103,6 +103,8 @@ def unknown(what: str, name: str, known: Sequence[str], change: str) -> InputErr
 
 def plain(value: Any) -> Any:
     """Dataclasses as nested dicts, ready for JSON or YAML."""
+    if value is None or isinstance(value, (str, int, float)):  # most of what is asked
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -37,6 +37,7 @@ class Status:
         heartbeat: when this was written, seconds since 1970 (UTC).
         ranks: `{"host": host name, "pid": process id}` of every rank.
         error: one line that says why it failed or stopped.
+        slurm: the Slurm job of its last start (`stilts.slurm_job.SlurmJob`), None where that had none.
     """
 
     state: str = "pending"
@@ -49,6 +50,7 @@ class Status:
     heartbeat: float = 0.0
     ranks: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
+    slurm: dict[str, Any] | None = None
 
 
 def this_rank() -> dict[str, Any]:

@@ -14,6 +14,8 @@ from stilts.errors import StiltsError
 from stilts.files import write_text
 from stilts.status import FOREIGN, Status, read_status, recorded_status, study_status, this_rank, write_status
 
+JOB = {"job": "123_4", "id": 127, "restart_count": 0, "nodes": "node[1-2]"}
+
 
 @pytest.fixture
 def dead_rank():
@@ -24,10 +26,11 @@ def dead_rank():
 
 
 def test_round_trip_has_the_contracts_keys(tmp_path):
-    status = Status("running", 2, 1, 30, 100, 0.5, 1234.5, 17.0, [this_rank()], None)
+    status = Status("running", 2, 1, 30, 100, 0.5, 1234.5, 17.0, [this_rank()], None, JOB)
     write_status(tmp_path, status)
     assert read_status(tmp_path, now=18.0) == status
     keys = ["state", "attempt", "restarts", "step", "steps", "loss", "tokens_per_second", "heartbeat", "ranks", "error"]
+    keys.append("slurm")
     assert list(json.loads((tmp_path / "status.json").read_text())) == keys
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 

@@ -35,7 +35,7 @@ class Rank:
 
     Attributes:
         device: its kind, or the GPU's name.
-        gpu: what tells the GPU from others of its host; empty on a CPU.
+        gpu: what tells the GPU from others (each rank has its own, or they do not meet); empty on a CPU.
         free_shared_memory: GiB.
     """
 
@@ -80,7 +80,7 @@ def examine_job(machine: Machine, examine: Callable[[Machine], list[Check]]) -> 
 
 
 def rank_checks(ranks: Sequence[Rank]) -> list[Check]:
-    """Whether the ranks have the same software and devices, a GPU each, and room in shared memory."""
+    """Whether the ranks have the same software and devices, and room in shared memory."""
     return [_software(ranks), _devices(ranks), _shared_memory(ranks)]
 
 
@@ -175,16 +175,9 @@ def _software(ranks: Sequence[Rank]) -> Check:
 def _devices(ranks: Sequence[Rank]) -> Check:
     name = "devices of the ranks"
     kinds: dict[str, list[int]] = {}
-    owners: dict[tuple[str, str], list[int]] = {}
     for rank in ranks:
         kinds.setdefault(rank.device, []).append(rank.rank)
-        if rank.gpu:
-            owners.setdefault((rank.host, rank.gpu), []).append(rank.rank)
-    shared = [f"{_ranks(those)} on {host}" for (host, _), those in owners.items() if len(those) > 1]
     found = ", ".join(f"{kind} on {_ranks(those)}" for kind, those in kinds.items())
-    if shared:
-        fix = "ask for a GPU a rank: --ntasks-per-node as many as --gpus-per-node"
-        return problem(name, f"{found}; one GPU is shared by {', '.join(shared)}", fix)
     if len(kinds) > 1:
         return problem(name, f"{found}: not alike", "ask for nodes of one kind (sbatch --constraint)")
     return ok(name, found)

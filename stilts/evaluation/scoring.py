@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.data.staged import open_set
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
 from stilts.evaluation import mining
@@ -203,9 +204,9 @@ def score_all(
         retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
         if get_format(task.format).searches and ref.task not in pools:
             pools = {ref.task: _pool(scorer, task, scores.settings, features)}
-        prepared = PreparedSet(features / ref.folder)
+        prepared = open_set(features, ref)
         tuned = tuned_on(scores.settings, ref)
-        dev = PreparedSet(features / tuned.folder) if tuned else None
+        dev = open_set(features, tuned) if tuned else None
         result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task), dev)
         if result is not None:
             metrics, predictions = result
@@ -219,8 +220,8 @@ def score_all(
 
 def _pool(scorer: Scorer, task: Task, settings: RunSettings, features: Path) -> Pool:
     """A task's questions in all languages, and what they search: one set for all where the task has one."""
-    sets = {r.language: PreparedSet(features / r.folder) for r in settings.evaluation_sets if r.task == task.name}
-    searched = [PreparedSet(features / r.folder) for r in settings.support_sets if r.task == task.name]
+    sets = {r.language: open_set(features, r) for r in settings.evaluation_sets if r.task == task.name}
+    searched = [open_set(features, r) for r in settings.support_sets if r.task == task.name]
     return scorer.pool(task, sets, searched[0] if searched else None)
 
 

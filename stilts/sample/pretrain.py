@@ -119,10 +119,11 @@ def _run(folder: Path, random: Path, root: Path, languages: Sequence[str], seed:
 
 def _execute(run: Path) -> None:
     """Start the run on the CPU and wait for its end, with a bar on a terminal."""
+    from stilts.run_logs import LAUNCHER_LOG, last_line
     from stilts.status import recorded_status
     from stilts.study.launcher import command, environment, trainer_path
     from stilts.study.local import POLL
-    from stilts.study.processes import end, log_tail, settle, start
+    from stilts.study.processes import end, settle, start
     from stilts.study.progress import Progress
     from stilts.study.stopping import stop_signals
 
@@ -141,7 +142,7 @@ def _execute(run: Path) -> None:
         settle(started)
     status = recorded_status(run)
     if status.state != "done":
-        raise StiltsError(f"the sample's pretraining {status.state}: {status.error or log_tail(run)}")
+        raise StiltsError(f"the sample's pretraining {status.state}: {status.error or last_line(run / LAUNCHER_LOG)}")
 
 
 def _features(folder: Path, random: Path, root: Path, languages: Sequence[str]) -> list[SetRef]:

@@ -53,9 +53,6 @@ def not_in_this_version(study: Study) -> list[str]:
         lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
         lines += [f"{where}: select: none"] if recipe.select == "none" else []
     lines += ["evaluation.conditions other than clean"] if study.evaluation.conditions != ["clean"] else []
-    lines += ["launch.backend: slurm"] if study.launch.backend == "slurm" else []
-    lines += ["launch.profile"] if study.launch.profile else []
-    lines += ["launch.nodes above 1"] if study.launch.nodes > 1 else []
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,10 @@ def _collect(plan: Plan) -> Collected:
     header, rows = marked_rows(content, plan)
     languages = by_language(plan, scores)
     marks = find_marks(plan, scores)
-    marked = [
+    marked = (
         {**row, "marks": " ".join(marks.of(cell.recipe, cell.target, cell.language))}
         for cell, row in scores.rows.items()
-    ]
+    )
     write_text(folder / "scores.csv", _csv((*KEYS, "marks"), marked))
     write_text(folder / "by_language.csv", _csv(list(languages[0]) if languages else (), languages))
     write_text(folder / "deltas.csv", _csv(COLUMNS, deltas(plan, scores)))
@@ -87,7 +87,7 @@ def _collect(plan: Plan) -> Collected:
     return Collected(folder, text, failed, scores.problems, len(cells), submissions, bare)
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Comma-separated text; None becomes an empty field."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")

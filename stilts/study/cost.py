@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stilts.config import RunSettings
 from stilts.deepspeed_config import read_deepspeed_config
 from stilts.settings import plain
-from stilts.study.disk import Disk, disk_of
+from stilts.study.disk import GIB, SAVING, Disk, disk_of, shown
 from stilts.study.memory import ADAM_MOMENTS, FP32, Memory, Setup, layouts
 from stilts.study.model_size import ModelSize, find_model_size
 from stilts.study.volume import MEAN_TOKENS, SEQUENCES, Phase, Volumes, recomputed_layers
@@ -19,7 +19,6 @@ from stilts.tasks.text import MLM, PREDICTED
 if TYPE_CHECKING:
     from stilts.study.plan import Plan
 
-GIB = 2**30
 ASSUMED_TOKENS = 16384  # of a micro-batch, where the run looks for what fits
 _WIDTH = {"bf16": 2, "fp16": 2, "fp32": FP32}
 
@@ -49,8 +48,12 @@ class Cost:
     warnings: tuple[str, ...]
 
 
-def cost_of(plan: Plan) -> Cost:
-    """The cost of a plan. Reads config.json, manifests and file sizes; starts and imports nothing heavy."""
+def cost_of(plan: Plan, at_once: int | None = None) -> Cost:
+    """The cost of a plan. Reads config.json, manifests and file sizes; starts and imports nothing heavy.
+
+    Args:
+        at_once: runs that go at the same time; None for `launch.parallel_runs`.
+    """
     study, launch = plan.study, plan.study.launch
     size, why = find_model_size(study.model.name, study.model.revision)
     training = [run for run in plan.runs if run.trains_on]
@@ -63,7 +66,7 @@ def cost_of(plan: Plan) -> Cost:
     if size is not None and training:
         setup = _setup(plan, size, training)
         memory = layouts(setup, read_deepspeed_config(study.deepspeed))
-        disk = disk_of(plan, setup, training, volumes)
+        disk = disk_of(plan, setup, training, volumes, at_once)
     speed = launch.tflops * 1e12 * 3600
     return Cost(
         size=size,
@@ -91,7 +94,7 @@ def cost_json(plan: Plan, cost: Cost) -> dict[str, Any]:
              "fits_tokens": m.tokens_in(limit)}
             for m in cost.memory
         ],
-        "disk": {**plain(cost.disk), "peak": cost.disk.peak} if cost.disk else None,
+        "disk": {**plain(cost.disk), "peak": cost.disk.peak, "end": cost.disk.end} if cost.disk else None,
         "phases": {
             kind: {"runs": p.runs, "training_tokens": p.training, "scoring_tokens": p.scoring,
                    "gpu_hours": cost.gpu_hours[kind], "unknown_sets": sorted(map(" ".join, p.unknown))}
@@ -169,10 +172,9 @@ def _warnings(plan: Plan, memory: Sequence[Memory], disk: Disk | None, longest: 
             f"ZeRO {own.name} needs {own.total / GIB:.1f} GiB a GPU, and launch.gpu_memory_gib is "
             f"{plan.study.launch.gpu_memory_gib:g}: {advice}"
         )
-    missing = disk.peak - disk.written if disk is not None else 0
-    if disk is not None and missing > disk.free:
+    if disk is not None and disk.missing:
+        more = shown(disk.peak - disk.written)
         lines.append(
-            f"the study needs {missing / GIB:.1f} GiB more on the disk of {plan.folder}, and {disk.free / GIB:.1f} GiB "
-            "are free: change output_dir, or lower launch.parallel_runs"
+            f"the study needs {more} more on the disk of {plan.folder}, and {shown(disk.free)} are free: {SAVING}"
         )
     return lines

@@ -14,6 +14,7 @@ COLUMNS = ("recipe", "baseline", "target", "language", "metric", "delta", "low",
 ALL = "all"  # the row for the mean over a target's languages
 
 Seeds = tuple[int | None, int | None]
+Interval = tuple[float | None, float | None, float | None]
 
 
 def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
@@ -28,13 +29,11 @@ def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
     """
     if plan.baseline is None:
         return []
-    base = {key: values for key, values in _arms(plan, scores).items() if key[0] == plan.baseline}
-    rows, marks = [], find_marks(plan, scores)
-    for key, (units, n) in _arms(plan, scores).items():
-        other = base.get((plan.baseline, *key[1:]))
-        if key[0] == plan.baseline or other is None:
-            continue
-        low, high, p = welch(units, other[0])
+    arms, rows, marks = _arms(plan, scores), [], find_marks(plan, scores)
+    base = {key[1:]: arm for key, arm in arms.items() if key[0] == plan.baseline}
+    pairs = {key: (arm, base[key[1:]]) for key, arm in arms.items() if key[0] != plan.baseline and key[1:] in base}
+    intervals = welch([(units, other) for (units, _), (other, _) in pairs.values()])
+    for (key, ((units, n), other)), (low, high, p) in zip(pairs.items(), intervals, strict=True):
         rows.append({
             "recipe": key[0], "baseline": plan.baseline, "target": key[1], "language": key[2], "metric": key[3],
             "delta": fmean(units) - fmean(other[0]), "low": low, "high": high, "p": p, "n": n,
@@ -44,15 +43,25 @@ def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
     return rows
 
 
-def welch(first: Sequence[float], second: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """95 % interval of the difference of means and its p value; Nones below two values an arm or without variance."""
-    if min(len(first), len(second)) < 2 or (len(set(first)) == 1 and len(set(second)) == 1):
-        return None, None, None
-    from scipy.stats import ttest_ind
+def welch(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[Interval]:
+    """Low and high end of the 95 % interval of each pair's difference of means, and the p value of its test.
 
-    result = ttest_ind(first, second, equal_var=False)
-    interval = result.confidence_interval(0.95)
-    return float(interval.low), float(interval.high), float(result.pvalue)
+    Nones below two values an arm or without variance. Pairs of the same two sizes are computed in one call.
+    """
+    found: list[Interval] = [(None, None, None)] * len(pairs)
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for index, (first, second) in enumerate(pairs):
+        if min(len(first), len(second)) > 1 and (len(set(first)) > 1 or len(set(second)) > 1):
+            sizes.setdefault((len(first), len(second)), []).append(index)
+    for own in sizes.values():
+        from scipy.stats import ttest_ind
+
+        result = ttest_ind([pairs[i][0] for i in own], [pairs[i][1] for i in own], axis=1, equal_var=False)
+        interval = result.confidence_interval(0.95)
+        numbers = zip(interval.low.tolist(), interval.high.tolist(), result.pvalue.tolist(), strict=True)
+        for index, (low, high, p) in zip(own, numbers, strict=True):
+            found[index] = (low, high, p)
+    return found
 
 
 def _arms(plan: Plan, scores: Scores) -> dict[tuple[str, str, str, str], tuple[list[float], int]]:

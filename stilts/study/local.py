@@ -12,17 +12,16 @@ from typing import TextIO
 
 from stilts.config import RunSettings, SetRef
 from stilts.errors import InputError, Stopped
+from stilts.run_logs import LAUNCHER_LOG, last_line
 from stilts.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.collect import Collected, collect
 from stilts.study.launcher import command, device_slots, environment, trainer_path
 from stilts.study.plan import Plan
 from stilts.study.processes import (
-    LAUNCHER_LOG,
     TERM_TO_KILL,
     RunProcess,
     ask_to_stop,
     end,
-    log_tail,
     ranks_here,
     settle,
     start,
@@ -55,6 +54,11 @@ def run_study(
         Stopped: a stop signal arrived, or a run stopped by itself; all processes have ended.
     """
     plan.refuse_unfinished()
+    if plan.study.launch.nodes > 1:
+        raise InputError(
+            f"launch.nodes is {plan.study.launch.nodes}", "1: this command has one machine",
+            "use `stilts submit` on a cluster, or launch.nodes=1",
+        )  # fmt: skip
     program = trainer or trainer_path()
     slots = device_slots(plan.study.launch)
     with study_lock(plan.folder):
@@ -187,7 +191,7 @@ class _Loop:
         run, seconds = started.run, time.monotonic() - started.began
         status = self._recorded(run)
         if status.state in ("pending", "running"):
-            tail = log_tail(self.plan.run_folder(run))
+            tail = last_line(self.plan.run_folder(run) / LAUNCHER_LOG)
             error = f"the launcher ended with code {code} before the run was done; {LAUNCHER_LOG} ends with: {tail}"
             stopped = self.ending or code == Stopped.exit_code
             status = replace(status, state="stopped" if stopped else "failed", error=self.ending or error)

@@ -30,7 +30,7 @@ from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 BASELINE = Recipe("none")  # what a study without recipes runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One score that the study is to give."""
 
@@ -189,6 +189,7 @@ class _Builder:
                     support_sets=self._refs(group.support) if final else [],
                     training=stage.training,
                     retrieval=retrieval_settings(self.study, group.targets) if final else {},
+                    keep_model=not final or group.kind != "target" or self.study.target.keep_models,
                 )
 
     def _intermediate_sets(self, tasks: Sequence[Task], training: Training) -> tuple[list[SetSpec], list[SetSpec]]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from stilts.run_logs import LAUNCHER_LOG
 from stilts.status import Status, possibly_alive, this_rank
 
-LAUNCHER_LOG = "launcher.txt"
 TERM_TO_KILL = 10.0  # seconds
 
 
@@ -89,19 +89,6 @@ def end(started: Sequence[RunProcess], grace: float = TERM_TO_KILL, hurry: Calla
     for one in started:
         _signal_group(one, signal.SIGKILL)
         settle(one)
-
-
-def log_tail(folder: Path) -> str:
-    """The last line of `launcher.txt` that is not the deepspeed launcher's own."""
-    path = folder / LAUNCHER_LOG
-    if not path.is_file():
-        return ""
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - 16384))
-        text = file.read().decode("utf-8", "replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    own = [line for line in lines if "[launch.py:" not in line and "[runner.py:" not in line]
-    return (own or lines or [""])[-1]
 
 
 def _group_alive(started: RunProcess) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ KEYS = (
     "study", "run", "recipe", "target", "language", "split", "metric", "value", "n", "intermediate_seed",
     "target_seed", "condition", "noise_seed", "step", "layer", "selection", "task_version", "git", "config_hash",
 )  # fmt: skip
+_KEYS = frozenset(KEYS)
 Row = dict[str, Any]
 
 
@@ -130,8 +132,8 @@ class _RunScores:
 
     def _add(self, row: Any) -> str | None:
         """Take one row; what is wrong with it, or None."""
-        if not isinstance(row, dict) or set(row) != set(KEYS):
-            wrong = sorted(set(KEYS) ^ set(row)) if isinstance(row, dict) else row
+        if not isinstance(row, dict) or row.keys() != _KEYS:
+            wrong = sorted(_KEYS ^ set(row)) if isinstance(row, dict) else row
             return f"the keys of a score row differ in {wrong}: ignored"
         if not all(isinstance(row[key], str) for key in ("target", "language", "metric")):
             return "target, language and metric are no texts: ignored"
@@ -155,8 +157,13 @@ class _RunScores:
         if cell in self.rows and self.rows[cell]["value"] != value:
             self.reasons[cell] = f"conflict: scored {self.rows[cell]['value']} and {value} in run {self.run.run}"
             return f"{row['target']} {row['language']} {row['metric']}: {self.reasons[cell]}"
-        self.rows.setdefault(cell, row)
+        self.rows.setdefault(cell, _shared(row))
         return None
+
+
+def _shared(row: Row) -> Row:
+    """The row with keys and texts that all rows share: json makes each anew, which is most of a row's memory."""
+    return {key: sys.intern(value) if isinstance(value := row[key], str) else value for key in KEYS}
 
 
 def _number(value: Any) -> bool:

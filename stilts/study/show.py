@@ -8,7 +8,8 @@ from typing import Any
 
 from stilts.config import RunSettings
 from stilts.status import Status
-from stilts.study.cost import GIB, Cost, cost_json, cost_of
+from stilts.study.cost import Cost, cost_json, cost_of
+from stilts.study.disk import GIB, shown
 from stilts.study.marks import same_data
 from stilts.study.plan import Plan, plan_row
 from stilts.study.show_settings import length, settings_json, settings_of_all, settings_table
@@ -86,13 +87,14 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         lines.append(table(("phase", "runs", "training tokens", "scored tokens", "GPU-hours"), rows))
     notes = []
     if cost.disk is not None:
-        disk, runs = cost.disk, sum(phase.runs for kind, phase in cost.phases.items() if kind != "evaluation")
-        at_once = min(runs, plan.study.launch.parallel_runs)
+        disk, models = cost.disk, sum(bool(run.trains_on) and run.keep_model for run in plan.runs)
+        runs = f"{disk.at_once} run{'s' * (disk.at_once > 1)} at a time {shown(disk.checkpoints + disk.passing)}"
+        kept = f", checkpoints for good {shown(disk.kept)}" if disk.kept else ""
         notes.append(
-            f"disk: {disk.peak / GIB:.1f} GiB at its peak: {runs} models {disk.models / GIB:.1f}, checkpoints of "
-            f"{at_once} at a time {disk.checkpoints / GIB:.1f}; {disk.written / GIB:.1f} written, "
-            f"{disk.free / GIB:.1f} free"
+            f"disk: {shown(disk.peak)} at its peak, {shown(disk.end)} at the end: {models} models "
+            f"{shown(disk.models)}{kept}, {runs}; {shown(disk.written)} written, {shown(disk.free)} free"
         )
+        notes.append(f"files: {disk.files:,} at the peak, {disk.files_end:,} at the end, without features")
         absent = f", {disk.sets_absent} more to prepare" if disk.sets_absent else ""
         notes.append(f"features: {disk.features / GIB:.2f} GiB prepared{absent}")
     notes += [*cost.assumptions, *(f"warning: {line}" for line in cost.warnings)]

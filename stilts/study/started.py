@@ -12,6 +12,7 @@ from stilts.drift import NAMED, Difference, allowed, decisive, differences, list
 from stilts.errors import InputError
 from stilts.status import Status, possibly_alive, recorded_status
 from stilts.study.plan import Plan
+from stilts.study.run_file import RunTexts
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,19 @@ class Started:
         run: its settings now; `allow_drift` has the keys that were allowed so far.
         folder: `runs/<run>`.
         status: how far it is.
-        recorded: the content of its run.yaml.
+        same: whether it was started with the settings of now.
+        allowed: the keys that its run.yaml says were allowed before.
         found: what differs between the two.
+        unchanged: whether run.yaml is the very text that the settings give now.
     """
 
     run: RunSettings
     folder: Path
     status: Status
-    recorded: Mapping[str, Any]
+    same: bool
+    allowed: Sequence[str]
     found: Sequence[Difference]
-
-    @property
-    def same(self) -> bool:
-        """Whether it was started with the settings of now."""
-        return bool(self.recorded["settings_hash"] == self.run.settings_hash)
+    unchanged: bool = False
 
 
 def refuse_other_settings(plan: Plan) -> None:
@@ -56,7 +56,8 @@ def accept_drift(plan: Plan, keys: Sequence[str]) -> list[Started]:
     Raises:
         InputError: a difference is not allowed, or a run still works with the old settings.
     """
-    started = [one for run in plan.runs if (one := _started(plan, run))]
+    texts = RunTexts()
+    started = [one for run in plan.runs if (one := _started(plan, run, texts))]
     changed = [one for one in started if not one.same]
     _refuse_done(plan, [one for one in changed if one.status.state == "done"])
     _refuse_not_allowed(plan, [one for one in changed if one.status.state != "done"], keys)
@@ -69,27 +70,38 @@ def accept_drift(plan: Plan, keys: Sequence[str]) -> list[Started]:
     return [_with_keys(one, keys) for one in started]
 
 
-def _started(plan: Plan, run: RunSettings) -> Started | None:
+def _started(plan: Plan, run: RunSettings, texts: RunTexts) -> Started | None:
     folder = plan.run_folder(run.run)
     status = recorded_status(folder)
     # not the state: "pending" may be one that is started again, "stopped" one that ended before its ranks did anything
     if not status.attempt and status.state != "done":
         return None
-    recorded = _recorded(folder / "run.yaml")
-    same = recorded["settings_hash"] == run.settings_hash
-    return Started(run, folder, status, recorded, [] if same else differences(decisive(recorded), decisive(run)))
+    text = _text(folder / "run.yaml")
+    if text == texts.of(run):  # reading it back as YAML takes ten times as long
+        return Started(run, folder, status, True, run.allow_drift, [], unchanged=True)
+    recorded = _recorded(folder / "run.yaml", text)
+    same = bool(recorded["settings_hash"] == run.settings_hash)
+    found = [] if same else differences(decisive(recorded), decisive(run))
+    return Started(run, folder, status, same, recorded.get("allow_drift") or [], found)
 
 
-def _recorded(path: Path) -> Mapping[str, Any]:
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _recorded(path: Path, text: str | None) -> Mapping[str, Any]:
     """The content of a run.yaml that stilts wrote, maybe another version of it: so without a check of its keys."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        content = yaml.load(text or "", Loader=loader)
         if isinstance(content["training"], Mapping) and content["settings_hash"]:
             return dict(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+    except (yaml.YAMLError, KeyError, TypeError):
         pass
     raise InputError(
         f"the run in {path.parent} was started, and {path.name} does not say with which settings",
@@ -140,5 +152,4 @@ def _more(runs: Sequence[Started]) -> str:
 def _with_keys(one: Started, keys: Sequence[str]) -> Started:
     """With the keys that were allowed before and those that allow a difference now."""
     now = [key for key in keys if any(allowed(difference, [key]) for difference in one.found)]
-    before = one.recorded.get("allow_drift") or []
-    return replace(one, run=replace(one.run, allow_drift=list(dict.fromkeys([*before, *now]))))
+    return replace(one, run=replace(one.run, allow_drift=list(dict.fromkeys([*one.allowed, *now]))))

@@ -221,14 +221,14 @@ def _average(cells: Sequence[Cell], scores: Scores, marks: Marks, without: Seque
 
 def _task(cells: Sequence[Cell], target: str, scores: Scores) -> dict[str, Any]:
     task = get_task(target)
+    values: dict[tuple[str, str], list[float | None]] = {}
+    for cell in cells:
+        values.setdefault((cell.language, cell.metric), []).append(scores.value(cell))
     languages = {
-        language: {
-            metric: mean(scores.value(c) for c in cells if c.language == language and c.metric == metric)
-            for metric in task.metrics
-        }
+        language: {metric: mean(values.get((language, metric), ())) for metric in task.metrics}
         for language in dict.fromkeys(cell.language for cell in cells)
     }
-    metrics = {metric: mean(values[metric] for values in languages.values()) for metric in task.metrics}
+    metrics = {metric: mean(own[metric] for own in languages.values()) for metric in task.metrics}
     return {"metrics": metrics, "score": mean(metrics[m] for m in task.score_metrics), "languages": languages}
 
 

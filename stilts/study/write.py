@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from stilts.config import RunSettings
 from stilts.drift import listed
 from stilts.errors import InputError
 from stilts.files import write_text
-from stilts.settings import plain
 from stilts.study.plan import Plan, plan_row
+from stilts.study.run_file import RunTexts
 from stilts.study.started import accept_drift
+
+WRITERS = 8  # threads that write run.yaml files: nearly all of the time goes into waiting for the disk
 
 
 class Locked(InputError):
@@ -53,9 +54,12 @@ def write(plan: Plan, text: str, allow_drift: Sequence[str] = ()) -> list[str]:
         InputError: a run was already started with other settings.
     """
     started = {one.run.run: one for one in accept_drift(plan, allow_drift)}
-    for run in plan.runs:
-        own = started[run.run].run if run.run in started else run
-        _replace(plan.run_folder(run.run) / "run.yaml", run_yaml(own))
+    texts = RunTexts()
+    runs = [one.run if (one := started.get(run.run)) else run for run in plan.runs]
+    others = [run for run in runs if run.run not in started or not started[run.run].unchanged]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in pool.map(lambda run: _replace(plan.run_folder(run.run) / "run.yaml", texts.of(run)), others):
+            pass
     _replace(plan.folder / "plan.jsonl", "".join(json.dumps(plan_row(run)) + "\n" for run in plan.runs))
     _replace(plan.folder / "study.yaml", text)
     return [f"{name} goes on with {listed(one.found)}" for name, one in started.items() if one.found]
@@ -80,21 +84,6 @@ def study_lock(folder: Path, wait: float = 0) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def run_yaml(run: RunSettings) -> str:
-    """The text of a `run.yaml`, which `stilts.config.load_run` reads back."""
-    import yaml
-
-    class Quoting(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Quotes text that begins like a number: OmegaConf reads a bare 80277997e701 (a hash) as a float."""
-
-    def quoted(dumper: Any, value: str) -> Any:
-        style = '"' if value[:1] in tuple("+-.0123456789") else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Quoting.add_representer(str, quoted)
-    return str(yaml.dump(plain(run), Dumper=Quoting, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _replace(path: Path, text: str) -> None:

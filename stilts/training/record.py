@@ -12,6 +12,7 @@ from typing import Any
 
 from stilts.distributed import World
 from stilts.errors import StiltsError, Stopped
+from stilts.slurm_job import slurm_job
 from stilts.status import read_status, recorded_status, this_rank, write_status
 from stilts.training.attempt import Attempt, Superseded
 
@@ -31,7 +32,9 @@ class Record:
         self.folder, self.attempt, self.world, self.log = folder, attempt, world, log
         before = read_status(folder)
         ranks = world.gather(this_rank()) or []
-        self.status = replace(before, state="running", attempt=before.attempt + 1, ranks=ranks, error=None)
+        job = slurm_job()
+        slurm = job.plain() if job else None
+        self.status = replace(before, state="running", attempt=before.attempt + 1, ranks=ranks, error=None, slurm=slurm)
         self.update()
 
     def update(self, **changes: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 from stilts import distributed
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.mixture import Mixture, task_shares
-from stilts.data.store import PreparedSet
+from stilts.data.staged import open_set
 from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
@@ -57,6 +58,8 @@ def execute(settings: RunSettings, folder: Path) -> None:
             run.go()
     except Stopped as error:
         run.record.ended(error)
+        with contextlib.suppress(RuntimeError):  # a rank that ends first may take the others with it (srun)
+            world.barrier()
         distributed.close()
         raise
     except BaseException as error:
@@ -93,6 +96,10 @@ class Run:
         """Train (unless that is done), score, and say so."""
         from transformers import AutoTokenizer
 
+        if self.world.on_main(self._scored_for_good):
+            self.record.update(state="done")
+            self.log.info("done already, and its model was not to be kept (target.keep_models)")
+            return
         start = self._start()
         self.tokenizer = AutoTokenizer.from_pretrained(start, revision=self.settings.model.revision)
         self.configure()
@@ -167,7 +174,7 @@ class Run:
     def _learned_labels(self, heads: list[str]) -> dict[str, tuple[str, ...]]:
         """The labels of heads whose tasks learn them, from the training sets of this run."""
         own = [ref for ref in self.settings.train_sets if ref.task in heads and get_task(ref.task).learns_labels]
-        return {ref.task: PreparedSet(self.features / ref.folder).labels for ref in own}
+        return {ref.task: open_set(self.features, ref).labels for ref in own}
 
     # ---- training
 
@@ -217,7 +224,7 @@ class Run:
         assert training.batch_size is not None
         rows = {}
         for task in settings.trains_on:
-            sets = [PreparedSet(self.features / ref.folder) for ref in settings.train_sets if ref.task == task]
+            sets = [open_set(self.features, ref) for ref in settings.train_sets if ref.task == task]
             rows[task] = training_rows(task, sets, training.batch_size, settings.seed, settings.mlm)
         sizes = {task: len(r) for task, r in rows.items()}
         shares = task_shares(settings.sampling, sizes, settings.mlm)
@@ -245,9 +252,7 @@ class Run:
         values = []
         for ref in self.settings.selection_sets:
             task = get_task(ref.task)
-            result = scorer.score(
-                task, ref.language, PreparedSet(self.features / ref.folder), self._retrieval(ref.task)
-            )
+            result = scorer.score(task, ref.language, open_set(self.features, ref), self._retrieval(ref.task))
             if result is not None:
                 self.board.scalars(step, _eval_tags(ref, result[0]))
                 values.append(scorer.task_score(task, result[0]))
@@ -268,7 +273,7 @@ class Run:
     def _transductive(self) -> list[str]:
         """Where raw text of this run comes from evaluation sets, or that of the run it starts from; a line each."""
         start = read_facts(Path(self._start())).get("transductive", []) if self.settings.init_run else []
-        sets = [PreparedSet(self.features / ref.folder) for ref in self.settings.train_sets]
+        sets = [open_set(self.features, ref) for ref in self.settings.train_sets]
         notes = [note for prepared in sets for note in prepared.manifest.get("transductive", [])]
         return list(dict.fromkeys([*start, *notes]))
 
@@ -324,8 +329,16 @@ class Run:
             },
             final,
         )
+        if not settings.keep_model:  # before "done": a start that finds all scores and no model is done, too
+            self.world.on_main(lambda: self.attempt.discard(self.model_folder))
         self.record.update(state="done")
         self.log.info("done: %d scores", len(scores.rows))
+
+    def _scored_for_good(self) -> bool:
+        """Whether all is scored with these settings and the model was removed, as it was not to be kept."""
+        settings, scores = self.settings, ScoreFile(self.folder, self.settings)
+        removed = not settings.keep_model and not self.model_folder.exists()
+        return removed and bool(settings.evaluation_sets) and all(map(scores.has, settings.evaluation_sets))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
         predictor = Predictor(model, self.world, check=self.votes.check)

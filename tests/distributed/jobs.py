@@ -15,7 +15,7 @@ import tiny
 from faults import Fault, environment
 from test_launchers import BIN, LAUNCHERS, ROOT
 
-from stilts.distributed import free_port
+from stilts.rendezvous import free_port
 
 PROGRAM = Path(__file__).with_name("faulty_train.py")
 OTHERS = ("OMPI_", "PMIX_", "SLURM_", "MASTER_", "STILTS_")

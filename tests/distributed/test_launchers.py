@@ -35,7 +35,7 @@ def launch(study: Path, launcher: str) -> list[float]:
     """Losses of the five steps, read from the run's log board."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from stilts.distributed import free_port
+    from stilts.rendezvous import free_port
 
     sets = [tiny.make_set(study, study / "model", "xnli", 5, "dev", "de")]
     path = tiny.make_run(study, study / "model", launcher, {"mnli": 24, "squad_v1": 24}, evaluation_sets=sets)

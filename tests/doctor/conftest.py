@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,51 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from healthy import CONFIG, LIMITS, SCRIPTS, SITE, SLURM, Known, script
 
 from stilts.config import load_study
 from stilts.doctor.check import Check
 from stilts.doctor.examine import examine
 from stilts.doctor.machine import Machine
 from stilts.study.plan import expand
-
-SCRIPTS = Path(sys.executable).parent
-SLURM = {
-    "sbatch": "echo slurm-wlm 22.05.8",
-    "scontrol": "echo 'Slurmctld(primary) at login is UP'",
-    "squeue": "exit 0",
-    "srun": "exit 0",
-}
-CONFIG = {
-    "model_type": "xlm-roberta", "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2,
-    "intermediate_size": 40, "vocab_size": 90, "max_position_embeddings": 30, "type_vocab_size": 1,
-}  # fmt: skip
-FACTS = {
-    "torch": {"version": "2.13.0+cpu", "cuda": None, "driver": None, "reason": "", "nccl": None, "gpus": []},
-    "deepspeed": {
-        "version": "0.19.8", "accelerator": "cpu", "folder": "/ext",
-        "operators": [{"name": "cpu_adam", "needed": True, "built": True}],
-    },
-    "mpi": {"version": "4.1.2", "library": "Open MPI v5.0.11"},
-    "hub": {"status": 200},
-}  # fmt: skip
-NOTHING = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-
-
-class Known(Machine):
-    """A machine whose probes are not started: what they would find is `FACTS`."""
-
-    def probe(self, part: str, seconds: float = 0.0) -> Any:
-        """What the probe finds on a machine where everything is fine."""
-        return json.loads(json.dumps(FACTS[part]))
-
-
-def script(folder: Path, name: str, text: str) -> Path:
-    """An executable shell script."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture
@@ -112,7 +72,6 @@ def machine(tmp_path: Path, tools: Path, study: Path) -> Callable[..., Machine]:
         plan = expand(load_study(study, overrides))
         for name in ("devices", "infiniband", "scripts"):
             (tmp_path / name).mkdir(exist_ok=True)
-        limits = dict.fromkeys((resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_NPROC), NOTHING)
         healthy = (Machine if real else Known)(
             environment={**os.environ, "PATH": str(tools), "TMPDIR": str(tmp_path)},
             plan=plan,
@@ -120,7 +79,7 @@ def machine(tmp_path: Path, tools: Path, study: Path) -> Callable[..., Machine]:
             devices=tmp_path / "devices",
             infiniband=tmp_path / "infiniband",
             scripts=tmp_path / "scripts",
-            limits=limits,
+            limits=LIMITS,
         )
         return replace(healthy, **changes)
 
@@ -135,7 +94,3 @@ def bad() -> Callable[[Machine], dict[str, Check]]:
         return {check.name: check for check in examine(machine) if check.state != "ok" and check.name not in SITE}
 
     return bad
-
-
-SITE = ("disk of the hub's cache", "disk of TMPDIR", "Python.h", "shared memory", "hub")
-"""Checks that a healthy machine of a test may warn of."""

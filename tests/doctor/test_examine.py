@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, FACTS
+from healthy import CONFIG, FACTS
 
 from stilts.config import DataSettings
 from stilts.doctor import examine

@@ -102,8 +102,6 @@ LATER = {
     "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
     "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
-    "slurm": {"launch": {"backend": "slurm"}},
-    "nodes": {"launch": {"nodes": 2}},
 }
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from stilts.config import Sampling
 from stilts.deepspeed_config import read_deepspeed_config
+from stilts.errors import InputError
 from stilts.study.cost import GIB, cost_of
-from stilts.study.disk import checkpoint_bytes
+from stilts.study.disk import checkpoint_bytes, refuse_without_space
 from stilts.study.memory import Setup, activation_bytes, layouts, memory_of, state_bytes
 from stilts.study.model_size import PUBLISHED, ModelSize, find_model_size, size_of_config
 from stilts.study.show import plan_json, plan_text
@@ -378,6 +379,63 @@ def test_disk_at_its_peak(make_plan, tmp_path):
     assert cost_of(plan).disk.peak == disk.models + 42 * ALL
 
 
+def test_models_that_are_not_kept(make_plan, settings):
+    kept = cost_of(make_plan()).disk
+    plan = make_plan(target={**settings["target"], "keep_models": False})
+    disk = cost_of(plan).disk
+    target = {run.run: run.keep_model for run in plan.runs}
+    assert target == {run.run: run.kind != "target" for run in plan.runs}
+    span, pair = 2 * 1025, 1024 * 1024 + 1024 + 3 * 1025
+    assert disk.end == disk.models == 4 * (ALL + span)  # the intermediate run's
+    assert (disk.at_once, disk.passing) == (1, 4 * (ALL + pair))
+    assert disk.peak == disk.models + disk.passing < kept.peak
+    assert disk.files_end == kept.files_end - 4 * 10
+    assert disk.files == disk.files_end + 10
+    more = cost_of(plan, at_once=3).disk
+    assert (more.at_once, more.passing) == (3, 4 * (3 * ALL + 2 * pair + span))
+    assert cost_of(plan, at_once=99).disk.at_once == 5
+    hashes = {run.settings_hash for run in plan.runs}
+    assert hashes == {run.settings_hash for run in make_plan().runs}  # no result depends on it
+
+
+def test_a_chains_earlier_models_are_kept(make_plan):
+    target = {"tasks": ["xcopa"], "benchmark": "xtreme_r", "languages": {"xcopa": ["et"]}, "keep_models": False}
+    chain = [run for run in make_plan(target=target).runs if run.recipe == "none"]
+    assert [(bool(run.evaluates), run.keep_model) for run in chain] == [(False, True), (True, False)]
+
+
+def test_checkpoints_for_good_stay_of_intermediate_runs_only(make_plan):
+    training = {"select": "last", "max_steps": 10, "save_every": 5, "keep_every": 2}
+    disk = cost_of(make_plan(training=training)).disk
+    assert disk.kept == 4 * 14 * ALL
+    assert disk.checkpoints == (1 + 4) * 14 * ALL  # those of a target run
+    assert disk.end == disk.models + disk.kept
+
+
+def test_files_of_runs(make_plan):
+    plan = make_plan(launch={"processes": 8, "parallel_runs": 2})
+    disk = cost_of(plan).disk
+    sets = {"intermediate": 0, "evaluation": 1, "target": 0}
+    predictions = sum(1 + len(run.evaluates) + len(run.evaluation_sets) for run in plan.runs)
+    assert set(sets) == {run.kind for run in plan.runs}
+    assert disk.files == disk.files_end == 7 * (14 + 1 + 8) + 5 * 10 + predictions
+    saving = {"select": "last", "max_steps": 10, "save_every": 1}
+    more = cost_of(make_plan(launch={"processes": 8, "parallel_runs": 2}, training=saving)).disk
+    assert more.files == more.files_end + 2 * 3 * (4 + 2 * 8)
+
+
+def test_a_submission_without_space_is_refused(make_plan, monkeypatch):
+    monkeypatch.setattr("stilts.study.disk.shutil.disk_usage", lambda path: Usage(0, 0, 5 * GIB))
+    plan = make_plan()
+    with pytest.raises(InputError) as caught:
+        refuse_without_space(plan, cost_of(plan, at_once=2).disk)
+    for words in ("10.4 GiB more", str(plan.folder), "2 runs at a time", "5.0 GiB are free", "target.keep_models"):
+        assert words in str(caught.value)
+    refuse_without_space(plan, None)
+    monkeypatch.setattr("stilts.study.disk.shutil.disk_usage", lambda path: Usage(0, 0, 11 * GIB))
+    refuse_without_space(plan, cost_of(plan).disk)
+
+
 @pytest.mark.parametrize(
     ("training", "steps", "bytes_a_parameter"),
     [
@@ -464,6 +522,8 @@ def test_text_and_json(make_plan):
     assert own["total"] == own["state"] + own["activations"] + own["buffers"]
     assert own["fits"] is True
     assert cost["disk"]["peak"] == cost["disk"]["models"] + cost["disk"]["checkpoints"]
+    assert cost["disk"]["end"] == cost["disk"]["models"]
+    assert f"files: {cost['disk']['files']:,} at the peak" in text
     assert cost["phases"]["intermediate"]["training_tokens"] == 4 * 16 * 330
     assert isinstance(cost["warnings"], list)
 

@@ -169,8 +169,15 @@ def test_a_locked_study_is_not_run(short, monkeypatch):
 
 
 def test_an_unfinished_study_is_not_run(make_plan):
-    plan = make_plan(launch={"backend": "slurm"})
+    plan = make_plan(evaluation={"conditions": ["clean", {"noise": "typo"}]})
     with pytest.raises(InputError, match="not in this version"):
+        local.run_study(plan, "")
+    assert not plan.folder.exists()
+
+
+def test_runs_of_several_nodes_are_for_submit(make_plan):
+    plan = make_plan(launch={"nodes": 2})
+    with pytest.raises(InputError, match=r"launch\.nodes is 2.*stilts submit"):
         local.run_study(plan, "")
     assert not plan.folder.exists()
 

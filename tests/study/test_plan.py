@@ -9,7 +9,8 @@ import pytest
 
 from stilts.config import load_run
 from stilts.study.plan import plan_row
-from stilts.study.write import Locked, run_yaml, study_lock, study_text, write
+from stilts.study.run_file import run_yaml
+from stilts.study.write import Locked, study_lock, study_text, write
 
 
 def ids(plan):

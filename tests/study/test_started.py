@@ -11,8 +11,9 @@ from stilts.config import load_run
 from stilts.errors import InputError
 from stilts.settings import plain
 from stilts.status import Status, this_rank, write_status
+from stilts.study.run_file import run_yaml
 from stilts.study.started import refuse_other_settings
-from stilts.study.write import run_yaml, write
+from stilts.study.write import write
 
 ALL = ["training.max_steps", "training.dropout"]
 NOW = {"select": "last", "max_steps": 5, "dropout": 0.2}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, SLURM, Known, script
+from healthy import FACTS, SLURM, Known, script
 
 from stilts.doctor import machine as machines
 from stilts.doctor.check import Check
