@@ -139,6 +139,15 @@ def test_data_that_the_hub_has_are_not_fetched(machine: Make, monkeypatch: pytes
         assert [(check.name, check.state) for check in found] == [("data mnli", state), ("data xnli", state)]
         assert "mnli/train/en is not in the cache of the hub (nyu-mll/multi_nli)" in found[0].found
         assert "`stilts prepare` fetch" in found[0].fix
+    repository = tmp_path / "hub/datasets--nyu-mll--multi_nli"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("0" * 40)
+    for split in ("train", "validation_matched"):
+        path = repository / f"snapshots/{'0' * 40}/default/{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("rows")
+    mnli, _ = data_checks(machine(data=DataSettings()))
+    assert (mnli.state, mnli.found) == ("ok", "train en: 1 file, 0.0 MiB")
 
 
 # ---- hub and model
