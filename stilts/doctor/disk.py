@@ -8,6 +8,15 @@ from pathlib import Path
 
 from stilts.doctor.check import Check, ok, problem, warning
 from stilts.doctor.machine import Machine
+from stilts.errors import InputError
+from stilts.slurm.jobs import Standing, jobs_of
+from stilts.slurm.profile import load_profile
+from stilts.slurm.script import profile_path
+from stilts.slurm.submit import DEFAULT_ARRAY, runs_at_once
+from stilts.status import study_status
+from stilts.study.cost import cost_of
+from stilts.study.disk import SAVING, shown
+from stilts.study.plan import Plan
 
 MIB, GIB = 2**20, 2**30
 FULL, TIGHT = 256 * MIB, 10 * GIB  # of a study's folder, where its size is not known
@@ -21,16 +30,16 @@ def study_disk(machine: Machine) -> Check:
     name = "disk"
     if machine.plan is None:
         return _room(name, machine.folder, FULL, TIGHT, "free some, or choose another output_dir")
-    from stilts.study.cost import cost_of
-
-    cost = cost_of(machine.plan)
-    fix = "free some, change output_dir, or lower launch.parallel_runs"
+    cost = cost_of(machine.plan, _at_once(machine.plan) if machine.uses_slurm else None)
+    fix = f"free some, or {SAVING}"
     if cost.disk is None:
         why = f"; what the study needs is not known: {cost.unknown_size}" if cost.unknown_size else ""
         return _room(name, machine.folder, FULL, TIGHT, fix, why)
     more = max(0, cost.disk.peak - cost.disk.written)
-    text = f"; the study needs {more / GIB:.2f} GiB more at its most, beside prepared data"
-    return _room(name, machine.folder, max(more, FULL), more + GIB, fix, text)
+    runs = f"{cost.disk.at_once} run{'s' * (cost.disk.at_once != 1)} at a time"
+    text = f"; the study needs {shown(more)} more at its most ({runs}), beside prepared data"
+    files = max(FEW_INODES, cost.disk.files)
+    return _room(name, machine.folder, max(more, FULL), more + GIB, fix, text, files)
 
 
 def cache_disk(machine: Machine) -> Check:
@@ -48,16 +57,29 @@ def temporary_disk(machine: Machine) -> Check:
     return _room(name, folder, TEMPORARY_FULL, TEMPORARY_TIGHT, fix)
 
 
-def _room(name: str, folder: Path, needed: int, comfortable: int, fix: str, remark: str = "") -> Check:
-    """Compare what is free at a folder, or at the nearest one above it that exists, in bytes."""
+def _at_once(plan: Plan) -> int | None:
+    """How many of the runs that are left go at the same time on the cluster; None where its profile cannot be read."""
+    try:
+        profile = load_profile(profile_path(plan.study.launch))
+    except InputError:  # the line of Slurm says so
+        return None
+    states = study_status(plan.folder, [run.run for run in plan.runs])
+    left = [run for run, status in states.items() if status.state != "done"]
+    return runs_at_once(jobs_of(plan, Standing(left), profile.max_array_size or DEFAULT_ARRAY), profile)
+
+
+def _room(
+    name: str, folder: Path, needed: int, comfortable: int, fix: str, remark: str = "", files: int = FEW_INODES
+) -> Check:
+    """Compare what is free at a folder, or at the nearest one above it that exists, in bytes and files."""
     whole = folder.absolute()
     there = next(path for path in (whole, *whole.parents) if path.is_dir())
     free, inodes = shutil.disk_usage(there).free, os.statvfs(there)
-    found = f"{free / GIB:.2f} GiB free at {there}{remark}"
+    found = f"{shown(free)} free at {there}{remark}"
     if free < needed:
         return problem(name, found, fix)
     if not os.access(there, os.W_OK | os.X_OK):
         return problem(name, f"{there} may not be written to", "change its permissions, or choose another folder")
-    if inodes.f_files and inodes.f_favail < FEW_INODES:
-        return warning(name, f"{inodes.f_favail} files can still be made at {there}", fix)
+    if inodes.f_files and inodes.f_favail < files:
+        return warning(name, f"{inodes.f_favail:,} files can still be made at {there}, and {files:,} may be", fix)
     return warning(name, found, fix) if free < comfortable else ok(name, found)

@@ -7,6 +7,9 @@ import sys
 
 from stilts.doctor.check import Check, ok, problem, warning
 from stilts.doctor.machine import Failed, Machine
+from stilts.errors import InputError
+from stilts.slurm.profile import load_profile
+from stilts.slurm.script import profile_path
 
 COMMANDS = ("sbatch", "squeue", "srun", "scontrol")
 SECONDS = 10.0  # in which the controller has to answer
@@ -41,7 +44,7 @@ def mpi(machine: Machine) -> Check:
 
 
 def slurm(machine: Machine) -> Check:
-    """Whether Slurm's commands are here and its controller answers."""
+    """Whether Slurm's commands are here, its controller answers, and the study's profile can be read."""
     bad = problem if machine.uses_slurm else warning
     absent = [command for command in COMMANDS if machine.which(command) is None]
     if len(absent) == len(COMMANDS):
@@ -55,4 +58,9 @@ def slurm(machine: Machine) -> Check:
     except Failed as error:
         fix = f"go to a login node, set SLURM_CONF, or ask who runs the cluster; {_WITHOUT}"
         return bad("Slurm", f"the controller does not answer: {error}", fix)
+    if machine.uses_slurm and machine.plan is not None:
+        try:
+            load_profile(profile_path(machine.plan.study.launch))
+        except InputError as error:
+            return problem("Slurm", f"{error.found}, not {error.expected}", error.change)
     return ok("Slurm", f"{version}; {answer}")

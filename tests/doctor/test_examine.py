@@ -68,6 +68,7 @@ def test_wrong_input(call: Call, words: list[str], line: str) -> None:
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_names_of_checks_are_unlike(machine: Make) -> None:
     names = [check(machine()).name for check in CHECKS]
     assert len(set(names)) == len(names) == 21

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from healthy import FACTS, SLURM, Known, script
+from healthy import SLURM, script
 
-from stilts.doctor import machine as machines
 from stilts.doctor.check import Check
-from stilts.doctor.machine import Failed, Machine
+from stilts.doctor.disk import study_disk
+from stilts.doctor.machine import Machine
+from stilts.study.cost import cost_of
+from stilts.study.disk import shown
 
 Make = Callable[..., Machine]
 Bad = Callable[[Machine], dict[str, Check]]
+pytestmark = pytest.mark.slow
 
 
 def without(tools: Path, *names: str) -> None:
@@ -89,7 +89,6 @@ def test_no_mpirun(machine: Make, bad: Bad, tools: Path, tmp_path: Path) -> None
     assert f"export PATH={tmp_path / 'scripts'}:$PATH" in found["MPI"].fix
 
 
-@pytest.mark.slow
 def test_an_mpi_library_that_does_not_load(machine: Make) -> None:
     from stilts.doctor.launchers import mpi
 
@@ -128,32 +127,32 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.slow
 def test_a_full_disk(machine: Make, bad: Bad, small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(b"x" * (3 << 20))
     found = bad(machine())
     assert list(found) == ["disk"]
     assert found["disk"].state == "problem"
-    assert f"0.00 GiB free at {small_disk}" in found["disk"].found
+    assert f"0.0 GiB free at {small_disk}" in found["disk"].found
     assert "change output_dir" in found["disk"].fix
 
 
 def test_a_study_that_is_larger_than_the_disk(machine: Make, bad: Bad, tmp_path: Path) -> None:
-    from stilts.study.cost import cost_of
-
     model = 10_695_954_432 * 4  # bytes of XLM-R XXL
     seeds = shutil.disk_usage(tmp_path).free // model + 2
     given = machine(overrides=("model.name=facebook/xlm-roberta-xxl", f"seeds={list(range(seeds))}"))
     disk = cost_of(given.plan).disk
     check = bad(given)["disk"]
     assert check.state == "problem"
-    assert f"the study needs {disk.peak / 2**30:.2f} GiB more at its most" in check.found
-    assert "change output_dir, or lower launch.parallel_runs" in check.fix
+    assert f"the study needs {shown(disk.peak)} more at its most (1 run at a time)" in check.found
+    assert "change output_dir" in check.fix
+
+
+def test_on_a_cluster_more_runs_go_at_the_same_time(machine: Make) -> None:
+    assert "(1 run at a time)" in study_disk(machine()).found
+    assert "(3 runs at a time)" in study_disk(machine(overrides=("launch.profile=local",))).found
 
 
 def test_a_model_of_unknown_size_is_compared_with_thresholds(machine: Make) -> None:
-    from stilts.doctor.disk import study_disk
-
     assert "is not known" in study_disk(machine(overrides=("model.name=some/model",))).found
 
 
@@ -176,68 +175,6 @@ def test_an_empty_file(machine: Make, bad: Bad, tmp_path: Path) -> None:
     found = bad(machine())
     assert list(found) == ["data mnli"]
     assert f"{tmp_path / 'data/mnli/train.tsv'} is empty" in found["data mnli"].found
-
-
-# ---- torch
-
-
-def fake_torch(folder: Path, text: str, **changes: object) -> dict[str, str]:
-    """The environment with a package of our own in torch's place."""
-    (folder / "fake/torch").mkdir(parents=True)
-    (folder / "fake/torch/__init__.py").write_text(text)
-    return {**os.environ, "PYTHONPATH": str(folder / "fake")}
-
-
-class OwnTorch(Known):
-    """Starts the probe of torch only."""
-
-    def probe(self, part: str, seconds: float = 60.0) -> object:
-        return Machine.probe(self, part, seconds) if part == "torch" else super().probe(part)
-
-
-VERSIONED = "import types\n__version__ = '{}'\nversion = types.SimpleNamespace(cuda=None)\n"
-BROKEN = {
-    "another version": (VERSIONED.format("2.4.1+cpu"), "2.4.1+cpu, and stilts needs 2.13.0"),
-    "a library is missing": ("raise ImportError('libcudart.so.13: cannot open shared object file')", "libcudart.so.13"),
-    "it crashes": ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-    "half an installation": ("", "has no attribute 'version'"),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_wrong_torch(machine: Make, bad: Bad, tools: Path, tmp_path: Path, name: str) -> None:
-    text, why = BROKEN[name]
-    environment = {**fake_torch(tmp_path, text), "PATH": str(tools), "TMPDIR": str(tmp_path)}
-    fields = {field.name: getattr(machine(), field.name) for field in dataclasses.fields(Machine)}
-    found = bad(OwnTorch(**{**fields, "environment": environment}))
-    assert list(found) == ["torch"]
-    assert found["torch"].state == "problem"
-    assert why in found["torch"].found
-    assert "pip install --force-reinstall torch==2.13.0" in found["torch"].fix
-
-
-def test_a_build_without_cuda_on_a_machine_with_gpus(machine: Make, bad: Bad, tmp_path: Path) -> None:
-    given = machine()
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        (tmp_path / "devices" / name).touch()
-    found = bad(given)
-    assert list(found) == ["torch", "GPUs"]
-    assert "a build without CUDA, on a machine with 2 NVIDIA GPUs" in found["torch"].found
-    assert "torch can use none" in found["GPUs"].found
-
-
-@pytest.mark.slow
-def test_the_driver_is_asked_for_its_cuda_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library in libcuda's place, as no driver is at hand; its functions have C names and types."""
-    source = 'extern "C" int cuDriverGetVersion(int *version) { *version = 12040; return 0; }'
-    library = tmp_path / "libcuda.so.1"
-    words = ["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", str(library)]
-    subprocess.run(words, input=source, text=True, check=True)
-    code = "from stilts.doctor.probe import _driver; print(_driver())"
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": str(machines.ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(12, 4)"
 
 
 # ---- Slurm
@@ -268,55 +205,8 @@ def test_half_of_slurm_and_a_controller_that_is_down(machine: Make, bad: Bad, to
     assert "does not answer: Slurmctld(primary) at login is DOWN" in found["Slurm"].found
 
 
-# ---- packages and limits
-
-
-def test_packages(machine: Make, bad: Bad, tmp_path: Path) -> None:
-    pins = tmp_path / "requirements.txt"
-    pins.write_text("# a comment\ntorch==2.13.0\npytest==0.1  # old\nno-such-package==1.0\n")
-    found = bad(machine(requirements=pins))
-    assert list(found) == ["packages"]
-    assert "no-such-package is not installed; pytest is " in found["packages"].found
-    assert found["packages"].state == "problem"
-    assert found["packages"].fix.endswith(f"-m pip install -r {pins}")
-    pins.write_text("torch==2.13.0\npytest==0.1\n")
-    assert bad(machine(requirements=pins))["packages"].state == "warning"
-    found = bad(machine(requirements=tmp_path / "nowhere.txt"))
-    assert list(found) == ["packages"]
-
-
-def test_an_old_python(machine: Make, bad: Bad) -> None:
-    found = bad(machine(python=(3, 9, 18)))
-    assert list(found) == ["python"]
-    assert "3.10 or newer" in found["python"].fix
-
-
-def test_low_limits(machine: Make, bad: Bad, tmp_path: Path) -> None:
-    low = {
-        resource.RLIMIT_NOFILE: (256, 4096),
-        resource.RLIMIT_NPROC: (100, resource.RLIM_INFINITY),
-        resource.RLIMIT_MEMLOCK: (8 << 20, 8 << 20),
-    }
-    given = machine(limits=low)
-    found = bad(given)
-    assert {name: check.state for name, check in found.items()} == {"open files": "warning", "processes": "warning"}
-    assert "ulimit -n 1024" in found["open files"].fix
-    assert "ulimit -u 4096" in found["processes"].fix
-    (tmp_path / "infiniband/mlx5_0").touch()
-    assert "NCCL pins memory for InfiniBand (mlx5_0)" in bad(given)["locked memory"].found
-
-
-def test_operators_that_are_not_built(machine: Make, bad: Bad, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = {**FACTS["deepspeed"], "operators": [{"name": "cpu_adam", "needed": True, "built": False}]}
-    monkeypatch.setitem(FACTS, "deepspeed", facts)
-    found = bad(machine())
-    assert {name: check.state for name, check in found.items()} == {"deepspeed": "warning"}
-    assert "-m stilts.setup_ops" in found["deepspeed"].fix
-
-
-def test_a_command_that_hangs_is_given_up(machine: Make, tools: Path) -> None:
-    script(tools, "hangs", "exec /bin/sleep 60")
-    with pytest.raises(Failed, match=r"hangs gave no answer for 0\.2 s"):
-        machine().run("hangs", seconds=0.2)
-    with pytest.raises(Failed, match="nowhere cannot be started: No such file"):
-        machine().run("nowhere")
+def test_a_profile_that_cannot_be_read(machine: Make, bad: Bad) -> None:
+    assert bad(machine(overrides=("launch.profile=local",))) == {}
+    found = bad(machine(overrides=("launch.profile=nowhere.yaml",)))
+    assert list(found) == ["Slurm"]
+    assert "nowhere.yaml" in found["Slurm"].found
