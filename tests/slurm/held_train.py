@@ -1,7 +1,7 @@
-"""train.py, whose first start in a job waits at a place that the test names: tests then know when they interrupt it.
+"""train.py, which waits at a place that the test names: tests then know when they interrupt it.
 
-`runs/<run>/hold` has an optimizer step. Each rank that comes to it leaves `held-<rank>` and waits until that file is
-gone or the rank is asked to stop. Later starts of the job go past.
+`runs/<run>/hold-<restart>` has an optimizer step for that start of its job (0, 1, ...). A rank that comes to it leaves
+`held-<restart>-<rank>` and waits until the file is gone or the rank is asked to stop.
 """
 
 from __future__ import annotations
@@ -15,19 +15,33 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # before the folder that this program is linked into
 
 
+def commit_at_once() -> None:
+    """Let a save wait for its commit, which otherwise comes a step or two later: tests know what there is."""
+    from stilts.training.checkpoint import Checkpoints
+
+    whole = Checkpoints.save
+
+    def save(self: Checkpoints, *values: Any) -> None:
+        whole(self, *values)
+        self.settle()
+
+    Checkpoints.save = save  # type: ignore[method-assign]
+
+
 def hold(folder: Path) -> None:
     """Let `Trainer.step` wait as the run's folder says."""
     from stilts.training import stopping
     from stilts.training.trainer import Trainer
 
-    file, whole = folder / "hold", Trainer.step
-    if not file.is_file() or os.environ.get("SLURM_RESTART_COUNT"):
+    restart = os.environ.get("SLURM_RESTART_COUNT", "0")
+    file, whole = folder / f"hold-{restart}", Trainer.step
+    if not file.is_file():
         return
     held = int(file.read_text())
 
     def step(self: Trainer, number: int) -> Any:
         if number == held:
-            (folder / f"held-{self.world.rank}").touch()
+            (folder / f"held-{restart}-{self.world.rank}").touch()
             while file.exists() and not stopping.REQUEST.signal:
                 time.sleep(0.05)
         return whole(self, number)
@@ -42,6 +56,7 @@ def main() -> int:
     REQUEST.install()
     import train
 
+    commit_at_once()
     hold(Path(sys.argv[1]).parent)
     return train.main(sys.argv[1:])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from test_interruptions import Undisturbed, finish, starts
 from tiny_study import TinyStudy
@@ -25,28 +27,36 @@ def test_a_node_that_crashes(study: TinyStudy, undisturbed: Undisturbed) -> None
 
 def test_a_rank_that_was_left_behind(study: TinyStudy, undisturbed: Undisturbed) -> None:
     run = study.add("run", hold=4)
+    study.hold("run", 7, restart=1)  # after its save of step 6
     job = study.submit("run")
     study.until_held("run")
-    stale = study.status("run")["ranks"]
-    study.cluster.control("on", "node1", "pkill", "-KILL", "slurmd")
+    stale = str(study.status("run")["ranks"][0]["pid"])
+    study.cluster.control("on", "node1", "sh", "-c", f"kill -KILL $(cat {study.cluster.folder}/slurmd-node1.pid)")
     try:
         study.cluster.run("scontrol", "update", "nodename=node1", "state=down", "reason=lost")  # in place of a timeout
-        finish(study, job, "run", restarts=1)
-        status, results = (run / "status.json").read_bytes(), study.results("run")
+        study.until_held("run", restart=1)
         assert study.status("run")["ranks"][0]["host"] == "node2"
-        pid = str(stale[0]["pid"])
-        study.cluster.control("on", "node1", "kill", "-0", pid)  # the first start's rank lives
-        study.release("run")
-        study.until(lambda: not alive(study, pid), "the rank that was left behind ends")
+        before = contents(run)
+        assert any("checkpoints/step-00000006" in name for name in before)
+        assert alive(study, stale), "the first start's rank"
+        study.release("run")  # it comes to its own save of step 6 now
+        study.until(lambda: not alive(study, stale), "the rank that was left behind ends")
+        assert "a later start of this run has taken over" in study.said()
+        assert contents(run) == before
+        study.release("run", restart=1)
+        finish(study, job, "run", restarts=1)
     finally:
         study.cluster.control("on", "node1", "slurmd")
-    assert (run / "status.json").read_bytes() == status, "the old start says nothing any more"
-    assert study.results("run") == results == undisturbed()
-    assert "a later start of this run has taken over" in study.said()
     assert starts(study, "run") == [(0, 0), (1, 3)]
+    assert study.results("run") == undisturbed()
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    """What a run has committed and what it says about itself, without its text logs."""
+    files = [*(run / "checkpoints").rglob("*"), *run.glob("*.json"), *run.glob("slurm.jsonl")]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files if path.is_file()}
 
 
 def alive(study: TinyStudy, pid: str) -> bool:
-    """Whether a process of node1 lives."""
-    found = study.cluster.control("on", "node1", "sh", "-c", f"ps -o stat= -p {pid} || true")
-    return bool(found.strip()) and not found.startswith("Z")
+    """Whether a process of node1 is there."""
+    return study.cluster.control("on", "node1", "sh", "-c", f"kill -0 {pid} 2>&1 || true") == ""

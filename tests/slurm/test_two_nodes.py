@@ -32,6 +32,27 @@ def test_two_nodes_have_the_losses_of_one(study: TinyStudy) -> None:
     assert len(alone) == 8
     assert losses(study, "zero2-two", "zero2", nodes=2) == alone
     assert losses(study, "zero2-launcher", "zero2", nodes=2, launcher="deepspeed") == alone
+    hostfile = study.folder / "runs/zero2-launcher/hostfile"
+    assert hostfile.read_text() == "node1 slots=1\nnode2 slots=1\n"
+    assert "[runner.py" in (hostfile.parent / "launcher.txt").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("nodes")
+def test_mpirun_on_two_nodes(study: TinyStudy) -> None:
+    assert losses(study, "mpi-two", "zero2", 2, launcher="mpirun") == losses(study, "mpi-one", "zero2", 1)
+
+
+@pytest.mark.usefixtures("nodes")
+def test_ranks_that_do_not_find_each_other_end_at_once(study: TinyStudy) -> None:
+    study.add("run")
+    # a variable of mpirun sends the ranks to MPI, which makes a world of each: srun has told it nothing
+    job = study.submit("run", nodes=2, environment={"OMPI_COMM_WORLD_SIZE": "2"})
+    assert study.cluster.wait(job, "FAILED", limit=60) == "FAILED"
+    status = study.status("run")
+    assert status["state"] == "failed"
+    assert "STILTS_RANKS says 2 ranks but this rank's world has 1" in status["error"]
+    assert status["step"] == 0
 
 
 @pytest.mark.usefixtures("nodes")

@@ -36,22 +36,25 @@ class TinyStudy:
         (self.checkout / "train.py").symlink_to(Path(__file__).with_name("held_train.py"))
 
     def add(self, run: str, hold: int | None = None, config: str = "zero2", **training: Any) -> Path:
-        """A run of two tasks with dropout; its first start waits at optimizer step `hold`. Returns its folder."""
+        """A run of two tasks with dropout; its first start is held at optimizer step `hold`. Returns its folder."""
         values = {"max_steps": 8, "save_every": 3, "dropout": 0.1, "micro_batch_tokens": 100, **training}
         path = tiny.make_run(
             self.folder, self.model, run, {"mnli": 40, "udpos": 40}, training=values,
             deepspeed={"config": config}, evaluation_sets=self.sets,
         )  # fmt: skip
         if hold is not None:
-            (path.parent / "hold").write_text(str(hold))
+            self.hold(run, hold)
         return path.parent
+
+    def hold(self, run: str, step: int, restart: int = 0) -> None:
+        """Let a start of a run wait at an optimizer step until it is released or asked to stop."""
+        (self.folder / "runs" / run / f"hold-{restart}").write_text(str(step))
 
     def submit(self, *runs: str, nodes: int = 1, ranks: int = 1, array: bool = False, **profile: Any) -> str:
         """Submit a job, or an array with an element for each run; `ranks` a node. Returns its id."""
-        time_limit = profile.pop("time", "10")
-        phase = Phase(time=time_limit, nodes=nodes, processes_per_node=ranks)
+        phase = Phase(time=profile.pop("time", "10"), nodes=nodes, processes_per_node=ranks)
         phases = Phases(intermediate=phase, target=phase)
-        environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+        environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", **profile.pop("environment", {})}
         whole = Profile(phases=phases, environment=environment, signal_seconds=60, **profile)
         scripts = Scripts(whole, Launch(), self.folder.name, self.folder, self.folder)
         scripts.checkout = self.checkout
@@ -76,13 +79,14 @@ class TinyStudy:
             assert time.monotonic() < end, f"{what}: not within {limit:g} s; {self.said()}"
             time.sleep(0.1)
 
-    def until_held(self, run: str, ranks: int = 1) -> None:
-        """Wait until all ranks of a run wait at its `hold`."""
-        self.until(lambda: len(list((self.folder / "runs" / run).glob("held-*"))) == ranks, f"{run} is held")
+    def until_held(self, run: str, ranks: int = 1, restart: int = 0) -> None:
+        """Wait until all ranks of a start of a run are held."""
+        folder, names = self.folder / "runs" / run, f"held-{restart}-*"
+        self.until(lambda: len(list(folder.glob(names))) == ranks, f"start {restart} of {run} is held")
 
-    def release(self, run: str) -> None:
-        """Let a held run go on."""
-        (self.folder / "runs" / run / "hold").unlink()
+    def release(self, run: str, restart: int = 0) -> None:
+        """Let a held start go on."""
+        (self.folder / "runs" / run / f"hold-{restart}").unlink()
 
     def losses(self, run: str) -> list[float]:
         """The training loss of every step."""
