@@ -55,6 +55,8 @@ def test_the_commands(call):
         "submit",
         "status",
         "collect",
+        "cancel",
+        "retry",
         "logs",
         "tensorboard",
         "sample",
