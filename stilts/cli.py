@@ -294,6 +294,22 @@ def score(
         raise MissingCells(f"{len(scores.missing)} files or folders are missing")
 
 
+@app.command()
+def doctor(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")
+    ] = None,
+    as_json: Json = False,
+    job: Annotated[
+        bool, typer.Option("--job", help="started on every rank of a job: `srun stilts doctor --job`")
+    ] = False,
+) -> None:
+    """Check this machine and a study's data for what runs need; exit code 1 where there is a problem."""
+    from stilts.doctor.examine import doctor as examine
+
+    raise typer.Exit(examine(words or (), as_json, job))
+
+
 def _plan(study: Path, overrides: list[str] | None) -> Plan:
     from stilts.config import load_study
     from stilts.study.plan import expand

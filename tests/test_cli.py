@@ -61,11 +61,12 @@ def test_the_commands(call):
         "tensorboard",
         "sample",
         "score",
+        "doctor",
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["doctor"]])
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5

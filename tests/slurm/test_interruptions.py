@@ -70,3 +70,18 @@ def test_preemption(study: TinyStudy, undisturbed: Undisturbed) -> None:
     assert starts(study, "run")[0] == (0, 0)
     assert starts(study, "run")[1][1] >= 3, "from a checkpoint"
     assert study.results("run") == undisturbed()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize("launcher", ["srun", "deepspeed", "mpirun"])
+def test_a_stop_signal_to_two_nodes(study: TinyStudy, undisturbed: Undisturbed, launcher: str) -> None:
+    study.add("run", hold=4)
+    job = study.submit("run", nodes=2, launcher=launcher)
+    study.until_held("run", ranks=2)
+    # where --signal sends it: to the ranks, or to the batch script, which tells mpirun
+    to_script = ["--batch"] if launcher == "mpirun" else []
+    study.cluster.run("scancel", *to_script, "--signal=USR1", job)
+    finish(study, job, "run", restarts=1)
+    assert starts(study, "run") == [(0, 0), (1, 4)]
+    assert study.results("run") == undisturbed(ranks=2)
