@@ -171,17 +171,19 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far every run is: its folder and, where there are jobs, Slurm's queue."""
-    from stilts.slurm.status_text import whole_json, whole_text
+    from stilts.slurm.status_text import lists_all, whole_json, whole_text
     from stilts.slurm.watching import watch as keep_showing
     from stilts.slurm.whole import look
 
     planned = _plan(study, overrides)
     if as_json:
         _print_json(whole_json(look(planned)))
-    elif watch:
-        keep_showing(lambda: whole_text(look(planned), every), max(1.0, seconds), sys.stdout)
+        return
+    scores = lists_all(planned, every)
+    if watch:
+        keep_showing(lambda: whole_text(look(planned, scores=scores), every), max(1.0, seconds), sys.stdout)
     else:
-        print(whole_text(look(planned), every))
+        print(whole_text(look(planned, scores=scores), every))
 
 
 @app.command()
