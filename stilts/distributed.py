@@ -105,12 +105,12 @@ class World:
         return [f"rank {rank}: {text}" for rank, text in enumerate(self.everybody(mine)) if text]
 
 
-def setup(timeout: float = TIMEOUT) -> World:
+def setup(timeout: float = TIMEOUT, patience: float = TIMEOUT) -> World:
     """Join the process group that the launcher's environment describes; alone, make a group of one.
 
     Args:
-        timeout: seconds that a collective waits for the other ranks. They find each other first, and are given
-            `TIMEOUT` seconds for that, as nodes may start minutes apart.
+        timeout: seconds that a collective waits for the other ranks.
+        patience: seconds in which the ranks must find each other, if that is more: nodes may start minutes apart.
 
     Raises:
         StiltsError: they are not as many as were started (also InputError), or share GPUs, or have more on one node
@@ -136,7 +136,7 @@ def setup(timeout: float = TIMEOUT) -> World:
         dist_backend="nccl" if device.type == "cuda" else "gloo",
         auto_mpi_discovery=False,
         verbose=False,
-        timeout=datetime.timedelta(seconds=max(timeout, TIMEOUT)),
+        timeout=datetime.timedelta(seconds=max(timeout, patience)),
     )
     if device.type == "cpu":
         _unlink_shared_memory(rank)

@@ -10,12 +10,14 @@ RANK_LOGS = "ranks"
 """The folder of `<rank>.txt`, what each rank prints."""
 _ENDINGS = (  # of launchers' lines that tell only that something ended
     "[launch.py:", "[runner.py:", "slurmstepd: error: *** ", "srun: Job step aborted", "srun: launch/slurm: ",
+    "srun: Force Terminated",
 )  # fmt: skip
+_KILLED = (": Killed", "Out Of Memory", "oom-kill", "oom_kill")  # a rank, and where: by srun and slurmstepd
 _READ = 16384  # bytes from a log's end
 
 
 def last_line(path: Path, since: float = 0.0) -> str:
-    """The last line of a log; one that says more than that something ended, if there is one.
+    """The last line of a log; rather one that says that a rank was killed, or more than that something ended.
 
     Args:
         path: the log; a missing one has no line.
@@ -31,7 +33,8 @@ def last_line(path: Path, since: float = 0.0) -> str:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     own = [line for line in lines if not any(mark in line for mark in _ENDINGS)]
-    return (own or lines or [""])[-1]
+    killed = [line for line in own if any(mark in line for mark in _KILLED)]
+    return (killed or own or lines or [""])[-1]
 
 
 def last_words(folder: Path, since: float = 0.0) -> str:

@@ -45,6 +45,16 @@ def load_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise InputError(f"{path} is not readable YAML: {error}", "a mapping", "mend the file") from None
     if not OmegaConf.is_dict(config):
         raise InputError(f"{path} holds no mapping", "keys and values", "write the study as `key: value` lines")
+    return overridden(config, overrides, str(path))
+
+
+def overridden(content: Any, overrides: Sequence[str], where: str) -> dict[str, Any]:
+    """A mapping with `key=value` overrides and `${...}` interpolations applied; `where` names it in messages."""
+    import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    config = OmegaConf.create(content)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
@@ -56,7 +66,7 @@ def load_yaml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     try:
         resolved = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise InputError(f"{path}: {error}", "interpolations that resolve", "mend the ${{...}}") from None
+        raise InputError(f"{where}: {error}", "interpolations that resolve", "mend the ${{...}}") from None
     return typing.cast("dict[str, Any]", resolved)
 
 

@@ -20,6 +20,8 @@ from stilts.files import write_text
 STATUS = "status.json"
 STATES = ("pending", "running", "stopped", "failed", "done")
 FOREIGN = 600.0  # seconds without a heartbeat after which ranks on another machine are taken for dead
+SILENT = "its processes ended without a word"
+"""The error of a run that says it runs, and whose ranks are gone."""
 SILENT_AFTER = 60.0  # seconds without a heartbeat after which the ranks of a "running" run are looked for
 
 
@@ -77,7 +79,7 @@ def read_status(run_folder: Path, now: float | None = None) -> Status:
     status = recorded_status(run_folder)
     silent = (time.time() if now is None else now) - status.heartbeat > SILENT_AFTER
     if status.state == "running" and silent and not possibly_alive(status, now):
-        return replace(status, state="stopped", error=status.error or "its processes ended without a word")
+        return replace(status, state="stopped", error=status.error or SILENT)
     return status
 
 

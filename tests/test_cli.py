@@ -55,15 +55,18 @@ def test_the_commands(call):
         "submit",
         "status",
         "collect",
+        "cancel",
+        "retry",
         "logs",
         "tensorboard",
         "sample",
         "score",
+        "doctor",
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["doctor"]])
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5

@@ -37,8 +37,12 @@ def mirror_files(task: Task, split: str, language: str, data: DataSettings) -> l
     return _all_files(folder, hub, split, language) if folder.is_dir() else []
 
 
-def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
-    """The files of a split on the hub, fetched if they are not in its cache.
+class NotFetched(InputError):
+    """A split is not in the hub's cache, and was not to be fetched."""
+
+
+def hub_files(task: Task, split: str, language: str, data: DataSettings, fetch: bool = True) -> list[Path]:
+    """The files of a split on the hub, fetched if they are not in its cache; NotFetched where they are not to be.
 
     Raises InputError that names the other ways to the data, where there is no network or no such file.
     """
@@ -53,14 +57,19 @@ def hub_files(task: Task, split: str, language: str, data: DataSettings) -> list
         found = f"{task.name}/{split}/{language} is not read from the hub's {hub.repository}: {_MIXED}"
         raise _no_way(task, split, language, found)
     revision = data.revisions.get(task.name, hub.revision)
+    where = hub.repository, revision, _config(hub, language), hub.splits[split], _is_shared(hub)
     try:
-        return list(_fetched(hub.repository, revision, _config(hub, language), hub.splits[split], _is_shared(hub)))
+        files = list(_fetched(*where) if fetch else _cached(*where))
     except InputError:
         raise
     except Exception as error:  # the errors of the hub's client and of its HTTP library have no class in common
-        where = f"{hub.repository}{'' if revision is None else f' at {revision[:12]}'}"
-        found = f"{task.name}/{split}/{language} cannot be loaded from the hub's {where}: {first_line(error):.200}"
+        named = f"{hub.repository}{'' if revision is None else f' at {revision[:12]}'}"
+        found = f"{task.name}/{split}/{language} cannot be loaded from the hub's {named}: {first_line(error):.200}"
         raise _no_way(task, split, language, found) from None
+    if not files:
+        found = f"{task.name}/{split}/{language} is not in the cache of the hub ({hub.repository})"
+        raise NotFetched(found, "its files", "let `stilts prepare` fetch them where there is a network")
+    return files
 
 
 def repositories(task: Task, split: str, language: str, data: DataSettings) -> str:
@@ -74,32 +83,39 @@ def repositories(task: Task, split: str, language: str, data: DataSettings) -> s
 
 @lru_cache(maxsize=1024)
 def _fetched(repository: str, revision: str | None, config: str, split: str, shared: bool) -> tuple[Path, ...]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    def folder(patterns: Iterable[str], local: bool) -> Path:
-        return Path(
-            snapshot_download(
-                repository,
-                repo_type="dataset",
-                revision=revision,
-                allow_patterns=[CARD, *patterns],
-                local_files_only=local,
-            )
-        )
-
-    try:
-        cached = folder((), local=True)
-        files = _files(cached, config, split, shared)
-    except (LocalEntryNotFoundError, FileNotFoundError):
-        files = []
+    files = _cached(repository, revision, config, split, shared)
     if not files:
-        card = folder((), local=False)
+        card = _snapshot(repository, revision, ())
         wanted = [one for theirs in split.split(" + ") for one in _patterns(card, config, theirs, shared)]
-        files = _files(folder(wanted, local=False), config, split, shared)
+        files = _files(_snapshot(repository, revision, wanted), config, split, shared)
     if not files:
         raise FileNotFoundError(f"it has no files of configuration {config!r}, split {split!r}")
     return tuple(files)
+
+
+def _cached(repository: str, revision: str | None, config: str, split: str, shared: bool) -> list[Path]:
+    """The files of a split in the hub's cache; none where one of them is not there."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return _files(_snapshot(repository, revision, (), local=True), config, split, shared)
+    except (LocalEntryNotFoundError, FileNotFoundError):
+        return []
+
+
+def _snapshot(repository: str, revision: str | None, patterns: Iterable[str], local: bool = False) -> Path:
+    """The folder of a repository with its card and the files of some patterns, fetched unless `local`."""
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            repository,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=[CARD, *patterns],
+            local_files_only=local,
+        )
+    )
 
 
 def _all_files(folder: Path, hub: Hub, split: str, language: str) -> list[Path]:

@@ -44,22 +44,22 @@ def read_examples(
     return list(islice(_unique(examples), limit)), paths
 
 
-def find_files(task: Task, split: str, language: str, data: DataSettings) -> list[Path]:
+def find_files(task: Task, split: str, language: str, data: DataSettings, fetch: bool = True) -> list[Path]:
     """The files of a split in one language, sorted; those of all parts where the task joins others.
 
     For retrieval the other language's file, then the English one, and for mining the gold pairs; for SocialIQA also the
-    file with the labels.
+    file with the labels. What is on the hub only is fetched, or raises NotFetched (`stilts.data.hub`).
     """
     if _is_joined(task, split, language, data):
-        return [path for part in task.parts for path in find_files(get_task(part), split, language, data)]
-    return _locate(task, split, language, data)[0]
+        return [path for part in task.parts for path in find_files(get_task(part), split, language, data, fetch)]
+    return _locate(task, split, language, data, fetch)[0]
 
 
-def _locate(task: Task, split: str, language: str, data: DataSettings) -> tuple[list[Path], bool]:
+def _locate(task: Task, split: str, language: str, data: DataSettings, fetch: bool = True) -> tuple[list[Path], bool]:
     """The files of a split, and whether they are in the layout of the hub."""
     override = override_of(task, split, language, data)
     if override is None and not data.root and not data.mirror:
-        return hub_files(task, split, language, data), True
+        return hub_files(task, split, language, data, fetch), True
     try:
         return _official(task, split, language, data, override), False
     except InputError as error:

@@ -123,10 +123,11 @@ class Slurm:
         rows = (_accounting_row(line) for line in out.splitlines() if line.count("|") >= 4)
         return {row.job: row for row in rows}
 
-    def cancel(self, jobs: Sequence[str], signal: str | None = None) -> None:
-        """Cancel jobs and array elements (`123`, `123_4`), or send their steps a signal instead."""
+    def cancel(self, jobs: Sequence[str], signal: str | None = None, batch: bool = False) -> None:
+        """Cancel jobs and array elements (`123`, `123_4`), or send their steps (`batch`: scripts) a signal."""
         if jobs:
-            self._call(["scancel", *([f"--signal={signal}"] if signal else []), *jobs])
+            words = [f"--signal={signal}"] if signal else []
+            self._call(["scancel", *words, *(["--batch"] if batch else []), *jobs])
 
     def limits(self) -> Limits:
         """The cluster's limits, as `scontrol show config` names them."""

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stilts.errors import InputError, StiltsError, Stopped
-from stilts.run_logs import last_words
+from stilts.run_logs import LAUNCHER_LOG, last_line, last_words
 from stilts.slurm.starts import Start, add_start, read_starts, this_start
 from stilts.slurm_job import SlurmJob, slurm_job
 from stilts.status import Status, recorded_status, write_status
@@ -87,12 +87,17 @@ def end(folder: Path, code: int) -> int:
         return StiltsError.exit_code
     if status.state in ("done", "stopped"):
         return 0 if status.state == "done" else Stopped.exit_code
+    since = started[-1].began - _CLOCKS if started else 0.0
     if status.state == "failed":
+        if _signal(code) == signal.SIGKILL:  # the others only know that they lost a rank
+            line = last_line(folder / LAUNCHER_LOG, since)
+            error = "; ".join(filter(None, [status.error, _ended(code), line]))
+            write_status(folder, replace(status, error=error, heartbeat=0.0))
         return StiltsError.exit_code
     if _to_be_requeued(status, code):
         write_status(folder, replace(status, state="stopped", error=_ended(code), heartbeat=0.0))
         return Stopped.exit_code
-    words = last_words(folder, since=started[-1].began - _CLOCKS if started else 0.0)
+    words = last_words(folder, since)
     when = "before the run began" if status.state == "pending" else f"after step {status.step}, before the run was done"
     error = "; ".join(filter(None, [f"{_ended(code)} {when}", words]))
     write_status(folder, replace(status, state="failed", error=error, heartbeat=0.0))

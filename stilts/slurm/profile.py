@@ -105,6 +105,11 @@ class Profile:
         phase: Phase = getattr(self.phases, "target" if kind == "evaluation" else kind)
         return phase
 
+    @property
+    def ranks_in_steps(self) -> bool:
+        """Whether ranks are in steps of their job, where Slurm signals them; else the job script hands signals on."""
+        return self.launcher == "srun" or (self.launcher == "deepspeed" and self.deepspeed_launcher == "slurm")
+
 
 def load_profile(path: str | Path) -> Profile:
     """Read and check a profile. Raises InputError naming file, key and what to change."""

@@ -75,10 +75,7 @@ class Scripts:
 
     def signal(self) -> str:
         """What Slurm sends before the time limit: to the ranks, or to the script where they are in no step of its."""
-        steps = self.profile.launcher == "srun" or (self.profile.launcher, self.profile.deepspeed_launcher) == (
-            "deepspeed", "slurm",
-        )  # fmt: skip
-        return f"{'' if steps else 'B:'}USR1@{self.profile.signal_seconds}"
+        return f"{'' if self.profile.ranks_in_steps else 'B:'}USR1@{self.profile.signal_seconds}"
 
     def nodes(self, kind: str) -> int:
         """Nodes of a job."""

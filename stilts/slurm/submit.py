@@ -155,12 +155,16 @@ def _sets(runs: Sequence[RunSettings]) -> list[SetRef]:
     return list({ref.folder: ref for refs in sets for ref in refs}.values())
 
 
+def runs_at_once(jobs: Sequence[Job], profile: Profile) -> int:
+    """How many runs of some jobs may go at the same time."""
+    width = profile.throttle or sum(len(job.runs) for job in jobs)
+    return profile.runs_at_once or sum(min(len(job.runs), width) for job in jobs)
+
+
 def _look_at_the_disk(plan: Plan, jobs: Sequence[Job], profile: Profile, notes: list[str] | None) -> None:
     """Refuse a study that the disk is too small for; with `notes` say so there instead."""
-    width = profile.throttle or len(plan.runs)
-    at_once = profile.runs_at_once or sum(min(len(job.runs), width) for job in jobs)
     try:
-        refuse_without_space(plan, cost_of(plan, at_once).disk)
+        refuse_without_space(plan, cost_of(plan, runs_at_once(jobs, profile)).disk)
     except InputError as error:
         if notes is None:
             raise

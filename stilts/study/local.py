@@ -234,14 +234,20 @@ class _Loop:
         return f"[{len(self.done) + len(self.failed)}/{total}]"
 
 
-def find_run(plan: Plan, name: str) -> Path:
-    """The folder of a run of the plan. Raises InputError for an unknown id."""
+def known_run(plan: Plan, name: str) -> str:
+    """The id, if it is a run of the plan. Raises InputError for an unknown one."""
     from stilts.settings import unknown
 
     names = [run.run for run in plan.runs]
     if name not in names:
         shown = names if len(names) <= 20 else [*names[:20], "..."]
         raise unknown(f"run {name!r}", name, shown, "see `stilts status`")
+    return name
+
+
+def find_run(plan: Plan, name: str) -> Path:
+    """The folder of a run of the plan. Raises InputError for an unknown id, or where it has none yet."""
+    known_run(plan, name)
     if not plan.run_folder(name).is_dir():
         raise InputError(f"run {name} has no folder yet", "a run that was started", "start it with `stilts run`")
     return plan.run_folder(name)

@@ -14,6 +14,7 @@ from typing import IO
 
 from stilts.run_logs import LAUNCHER_LOG
 from stilts.status import Status, possibly_alive, this_rank
+from stilts.study.launcher import PARENT
 
 TERM_TO_KILL = 10.0  # seconds
 
@@ -77,6 +78,19 @@ def ranks_here(status: Status) -> list[int]:
     """Process ids of the ranks that a status names and that still run on this machine."""
     here = [rank for rank in status.ranks if rank.get("host") == this_rank()["host"]]
     return [rank["pid"] for rank in here if possibly_alive(replace(status, ranks=[rank]))]
+
+
+def command_above(pid: int) -> int | None:
+    """Process id of the `stilts run` that a rank belongs to, if that still runs."""
+    import psutil
+
+    try:
+        number = psutil.Process(pid).environ().get(PARENT, "")
+        above = psutil.Process(int(number)) if number.isdigit() else None
+        older = above is not None and above.create_time() <= psutil.Process(pid).create_time()
+        return above.pid if above is not None and older else None
+    except psutil.Error:
+        return None
 
 
 def end(started: Sequence[RunProcess], grace: float = TERM_TO_KILL, hurry: Callable[[], bool] = lambda: False) -> None:

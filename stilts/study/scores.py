@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,13 @@ def read_scores(plan: Plan) -> Scores:
                 scores.missing[cell] = why_missing(runs[name], runs, states)
     scores.problems += _strangers(plan, runs)
     return scores
+
+
+def rows_of_run(plan: Plan, run: RunSettings, cells: Iterable[Cell]) -> dict[Cell, Row]:
+    """The valid rows of one run's scores."""
+    found = _RunScores(run, {(cell.target, cell.language, cell.metric): cell for cell in cells})
+    found.read(plan)
+    return found.rows
 
 
 def why_missing(run: RunSettings, runs: Mapping[str, RunSettings], states: Mapping[str, Status]) -> str:

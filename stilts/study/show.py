@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from stilts.config import RunSettings
-from stilts.status import Status
 from stilts.study.cost import Cost, cost_json, cost_of
 from stilts.study.disk import GIB, shown
 from stilts.study.marks import same_data
@@ -99,20 +97,6 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         notes.append(f"features: {disk.features / GIB:.2f} GiB prepared{absent}")
     notes += [*cost.assumptions, *(f"warning: {line}" for line in cost.warnings)]
     return "\n\n".join([*lines, "\n".join(notes)] if notes else lines)
-
-
-def status_text(plan: Plan, states: Mapping[str, Status]) -> str:
-    """What `stilts status` prints."""
-    rows = [
-        (run, s.state, f"{s.step}/{s.steps}" if s.steps else None, _number(s.loss), _number(s.tokens_per_second, 0),
-         s.attempt or None, s.error)
-        for run, s in states.items()
-    ]  # fmt: skip
-    counts = Counter(status.state for status in states.values())
-    summary = ", ".join(f"{n} {state}" for state, n in counts.items())
-    header = ("run", "state", "step", "loss", "tokens/s", "attempt", "error")
-    again = "\nstopped runs go on with `stilts run`" if counts["stopped"] else ""
-    return f"{table(header, rows)}\n\n{plan.study.name}: {len(states)} runs: {summary}{again}"
 
 
 def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:

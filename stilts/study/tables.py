@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from stilts.config import Recipe
+from stilts.config import Recipe, RunSettings
 from stilts.study.marks import CHOSEN_ON, MEANINGS, SAME_DATA, SIGNS, Marks, find_marks
 from stilts.study.plan import Cell, Plan
-from stilts.study.scores import Scores
+from stilts.study.scores import Scores, rows_of_run
 from stilts.study.text_notes import transductive_lines
 from stilts.table import mean, table
 from stilts.tasks import BENCHMARKS, get_task, target_tasks
@@ -41,6 +41,13 @@ def xtreme(plan: Plan, scores: Scores) -> dict[str, Any]:
         "unlabelled": unlabelled(scores),
         "tasks_absent": [name for name in target_tasks(benchmark) if name not in plan.targets],
     }
+
+
+def scores_of_run(plan: Plan, run: RunSettings, cells: Sequence[Cell]) -> dict[str, float | None]:
+    """Target -> its score in one run, as in a recipe of `xtreme`; `cells` are the run's."""
+    scores = Scores(rows=rows_of_run(plan, run, cells))
+    own = {target: [cell for cell in cells if cell.target == target] for target in run.evaluates}
+    return {target: _task(planned, target, scores)["score"] for target, planned in own.items()}
 
 
 def missing(scores: Scores) -> list[dict[str, str]]:

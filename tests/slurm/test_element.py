@@ -209,6 +209,19 @@ def test_the_last_words_of_the_ranks(folder: Path, capsys: pytest.CaptureFixture
     assert error in capsys.readouterr().err
 
 
+def test_a_killed_rank_is_named_beside_what_the_others_say(folder: Path) -> None:
+    begin(folder)
+    running(folder, state="failed", error="RuntimeError: Connection reset by peer")
+    lines = ["node2: task 1: Killed", "launch/slurm: _step_signal: x", "error: node1: task 0: Exited with exit code 1"]
+    (folder / "launcher.txt").write_text("".join(f"srun: {line}\n" for line in lines))
+    assert end(folder, 137) == 1
+    error = recorded_status(folder).error
+    assert error is not None
+    assert error.startswith("RuntimeError: Connection reset by peer; ")
+    assert "SIGKILL (too little memory?)" in error
+    assert error.endswith("node2: task 1: Killed")
+
+
 def test_a_script_that_outlived_its_requeue_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(folder)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")

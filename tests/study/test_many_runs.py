@@ -73,13 +73,19 @@ def probe(study: Path) -> Callable[..., dict[str, Any]]:
         (("status",), 0, 2, 1),  # status.json and scores.jsonl
         (("status", "--json"), 0, 2, 1),
         (("collect",), 3, 3, 2),  # status.json is read for the settings, and again for what is missing
+        (
+            ("submit", "--dry-run", "launch.profile=gpu", "output_dir=TMP"),
+            0,
+            2,
+            2,
+        ),  # of a study that nothing is done of
     ],
-    ids=("plan", "plan --json", "status", "status --json", "collect"),
+    ids=("plan", "plan --json", "status", "status --json", "collect", "submit"),
 )
 def test_two_thousand_runs(
-    probe: Callable[..., dict[str, Any]], command: tuple[str, ...], code: int, files: int, opens: int
+    probe: Callable[..., dict[str, Any]], command: tuple[str, ...], code: int, files: int, opens: int, tmp_path: Path
 ) -> None:
-    found = probe(*command)
+    found = probe(*(word.replace("TMP", str(tmp_path)) for word in command))
     assert found["code"] == code
     assert found["files"] <= files * 2100
     assert 0 < found["most"] <= opens
