@@ -18,7 +18,7 @@ def test_a_node_that_crashes(study: TinyStudy, undisturbed: Undisturbed) -> None
     study.until_held("run")
     study.cluster.control("crash", "node2")
     try:
-        study.cluster.wait(job, "PENDING", limit=60)  # Slurm has missed the node, ended the rest and requeued the job
+        study.cluster.wait(job, "PENDING", limit=120)  # Slurm has missed the node, ended the rest and requeued the job
     finally:
         study.cluster.control("boot", "node2")
     finish(study, job, "run", restarts=1)

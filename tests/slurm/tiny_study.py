@@ -56,7 +56,7 @@ class TinyStudy:
         phase = Phase(time=profile.pop("time", "10"), nodes=nodes, processes_per_node=ranks)
         phases = Phases(intermediate=phase, target=phase)
         environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", **profile.pop("environment", {})}
-        whole = Profile(phases=phases, environment=environment, signal_seconds=60, **profile)
+        whole = Profile(phases=phases, environment=environment, **{"signal_seconds": 60, **profile})
         scripts = Scripts(whole, Launch(), self.folder.name, self.folder, self.folder)
         scripts.checkout = self.checkout
         job = Job("-".join(runs), "target" if array else "intermediate", runs, array)
@@ -73,7 +73,7 @@ class TinyStudy:
         value: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         return value
 
-    def until(self, reached: Callable[[], bool], what: str, limit: float = 90) -> None:
+    def until(self, reached: Callable[[], bool], what: str, limit: float = 180) -> None:
         """Wait until `reached`."""
         end = time.monotonic() + limit
         while not reached():
