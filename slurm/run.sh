@@ -26,7 +26,7 @@ if [ -n "${SLURM_CPUS_PER_TASK:-}" ]; then export SRUN_CPUS_PER_TASK="$SLURM_CPU
 
 if [ -n "$stage_to" ]; then
   srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --mpi=none \
-    "${python[@]}" -m stilts.slurm.stage "$folder" "$run" "$stage_to"
+    "${python[@]}" -m stilts.slurm.stage "$folder" "$run" "$stage_to" || echo "not staged: read from $folder" >&2
   export STILTS_FEATURES="$stage_to"
 fi
 
