@@ -10,6 +10,7 @@ from stilts.config import RunSettings
 from stilts.settings import plain
 from stilts.slurm.standing import BROKEN, OPEN, STATES
 from stilts.slurm.whole import RunStanding, Whole
+from stilts.study.plan import Plan
 from stilts.table import table
 
 MOST = 60
@@ -30,9 +31,13 @@ def whole_text(whole: Whole, every: bool = False) -> str:
     parts += [f"Slurm gives no answer ({whole.silent}): what the run folders say"] if whole.silent else []
     rows = [(job.job.kind, job.job.job, job.state, job.note or None) for job in whole.jobs]
     parts += [table(("job", "id", "state", "note"), rows)] if rows else []
-    small = every or len(whole.runs) <= MOST
-    parts += [_table(whole.runs)] if small else [_matrix(whole), *_some(whole)]
+    parts += [_table(whole.runs)] if lists_all(whole.plan, every) else [_matrix(whole), *_some(whole)]
     return "\n\n".join([*parts, *_advice(whole, counts)])
+
+
+def lists_all(plan: Plan, every: bool) -> bool:
+    """Whether `whole_text` shows each run of a study, with its scores."""
+    return every or len(plan.runs) <= MOST
 
 
 def whole_json(whole: Whole) -> dict[str, Any]:

@@ -82,12 +82,13 @@ class _Answer:
     silent: str = ""
 
 
-def look(plan: Plan, slurm: Slurm | None = None) -> Whole:
+def look(plan: Plan, slurm: Slurm | None = None, scores: bool = True) -> Whole:
     """How far a study is. A run's files are read once; where there is no Slurm, its folder alone is believed.
 
     Args:
         plan: the study as it is now.
         slurm: the cluster.
+        scores: read those of runs that are done, too.
     """
     jobs, cluster = recorded_jobs(plan.folder), slurm or Slurm()
     queue = _queue(cluster, {job.job for job in jobs})  # first: a run that ends meanwhile is seen as done
@@ -112,7 +113,7 @@ def look(plan: Plan, slurm: Slurm | None = None) -> Whole:
             one = replace(one, state=state, note=note)
         elif one.state == "running":
             one = replace(one, left=_left(plan.run_folder(run.run), status))
-        elif one.state == "done":
+        elif one.state == "done" and scores:
             one = replace(one, scores=scores_of_run(plan, run, cells.get(run.run, [])))
         found[run.run] = one
     return Whole(plan, list(found.values()), list(_without_runs(plan.folder, jobs, answer, names)), answer.silent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from stilts.config import Recipe, RunSettings
 from stilts.study.plan import Plan
@@ -67,9 +68,10 @@ def find_marks(plan: Plan, scores: Scores) -> Marks:
     return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(same_data(plan)))
 
 
-def chosen_sets(selection: str) -> set[str]:
+@lru_cache(1024)  # rows have few selections, and there may be fifty thousand rows
+def chosen_sets(selection: str) -> frozenset[str]:
     """The sets `<task>/<split>/<language>` that a score row's `selection` names; empty for the last checkpoint."""
-    return set(selection.removeprefix(_BEST).split("+")) if selection.startswith(_BEST) else set()
+    return frozenset(selection.removeprefix(_BEST).split("+") if selection.startswith(_BEST) else ())
 
 
 def data_of(task: str) -> set[str]:

@@ -236,6 +236,7 @@ def test_the_table_of_a_submitted_study(make, cluster) -> None:
     assert (one["queue"]["state"], one["queue"]["time_left"], one["restarts_of_job"]) == ("RUNNING", 4000, 2)
     assert one["seconds_left"] == pytest.approx(180, abs=1)
     assert content["runs"][0]["scores"] == {"xnli": 55.0}
+    assert look(plan, cluster, scores=False).runs[0].scores == {}
     assert [(job["kind"], job["shown"]) for job in content["jobs"]] == [("prepare", "done"), ("collect", "queued")]
 
 

@@ -70,8 +70,8 @@ def probe(study: Path) -> Callable[..., dict[str, Any]]:
     [
         (("plan",), 0, 2, 1),  # run.yaml and status.json of each run
         (("plan", "--json"), 0, 2, 1),
-        (("status",), 0, 2, 1),  # status.json and scores.jsonl
-        (("status", "--json"), 0, 2, 1),
+        (("status",), 0, 1, 1),  # status.json
+        (("status", "--json"), 0, 2, 1),  # status.json and scores.jsonl
         (("collect",), 3, 3, 2),  # status.json is read for the settings, and again for what is missing
         (
             ("submit", "--dry-run", "launch.profile=gpu", "output_dir=TMP"),
