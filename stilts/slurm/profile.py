@@ -137,8 +137,6 @@ def _check(profile: Profile) -> None:
         _one_line(value, f"environment.{name}")
     for index, word in enumerate(profile.container):
         _one_line(word, f"container[{index}]")
-    if profile.container and profile.launcher == "deepspeed":  # it starts its own python on the nodes
-        raise InputError("container is set with launcher: deepspeed", "launcher: srun or mpirun", "change launcher")
     for option, value in profile.options.items():
         _check_option(option, value)
     if profile.umask is not None and not re.fullmatch("[0-7]{3,4}", profile.umask):

@@ -82,9 +82,3 @@ def test_wrong_profiles_are_named_with_file_and_key(load, name):
         load(text)
     assert "p.yaml: " in str(error.value)
     assert "\n" not in str(error.value)
-
-
-def test_the_deepspeed_launcher_cannot_start_a_container(load):
-    assert load("container: [apptainer, exec, x.sif]\nlauncher: mpirun").container == ["apptainer", "exec", "x.sif"]
-    with pytest.raises(InputError, match="container is set with launcher: deepspeed"):
-        load("container: [apptainer, exec, x.sif]\nlauncher: deepspeed")
