@@ -5,7 +5,18 @@
 
 run=${runs[${SLURM_ARRAY_TASK_ID:-0}]:?no run with this number: name one for each element of the array}
 here=$folder/runs/$run
+nodes=$SLURM_JOB_NUM_NODES
+ranks=${SLURM_NTASKS:-1}
+if [ -z "${SLURM_NTASKS:-}" ] && [ "$nodes" -gt 1 ] || [ $((ranks % nodes)) != 0 ]; then
+  echo "$ranks ranks on $nodes nodes; expected as many on each; give sbatch --ntasks-per-node" >&2
+  exit 2
+fi
+per_node=$((ranks / nodes))
 export PYTHONPATH="$stilts${PYTHONPATH:+:$PYTHONPATH}"
+export SLURM_EXPORT_ENV=ALL # else srun hands nothing on where the site sets --export=NONE
+if [ "${#python[@]}" = 1 ] && [[ ${python[0]} = */* ]]; then # its mpirun and ninja, without an activated environment
+  PATH="$(cd "$(dirname "${python[0]}")" && pwd):$PATH"
+fi
 element() { "${python[@]}" -m stilts.slurm.element "$@"; }
 
 go=0
@@ -14,11 +25,8 @@ if [ "$go" = 3 ]; then exit 0; fi # it is done already
 if [ "$go" != 0 ]; then exit "$go"; fi
 echo "run $run on $SLURM_JOB_NODELIST, restart ${SLURM_RESTART_COUNT:-0}: see $here/log.txt, launcher.txt and ranks/"
 
-nodes=$SLURM_JOB_NUM_NODES
-ranks=${SLURM_NTASKS:-1}
-per_node=$((ranks / nodes))
 unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR # of another launcher
-MASTER_PORT=$(element port)
+MASTER_PORT=$(element port) || { element end "$folder" "$run" 1; exit 1; }
 STILTS_RANKS=$ranks # a rank that finds another number of ranks ends at once
 export MASTER_PORT STILTS_RANKS OMP_NUM_THREADS="${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}"
 # srun does not take it over from sbatch since Slurm 22.05
@@ -26,7 +34,7 @@ if [ -n "${SLURM_CPUS_PER_TASK:-}" ]; then export SRUN_CPUS_PER_TASK="$SLURM_CPU
 
 if [ -n "$stage_to" ]; then
   srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --mpi=none \
-    "${python[@]}" -m stilts.slurm.stage "$folder" "$run" "$stage_to"
+    "${python[@]}" -m stilts.slurm.stage "$folder" "$run" "$stage_to" || echo "not staged: sets are read where they are" >&2
   export STILTS_FEATURES="$stage_to"
 fi
 
@@ -85,6 +93,9 @@ end=0
 element end "$folder" "$run" "$code" || end=$?
 if [ "$end" = 75 ]; then
   trap '' TERM USR1 # Slurm ends a requeued job with TERM
-  scontrol requeue "$SLURM_JOB_ID" || echo "not requeued: \`stilts submit\` sends the run again" >&2
+  job=$SLURM_JOB_ID
+  # the last element of an array has the array's own id, which stands for all of them
+  if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; fi
+  scontrol requeue "$job" || echo "not requeued: \`stilts submit\` sends the run again" >&2
 fi
 exit "$end"

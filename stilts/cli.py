@@ -33,6 +33,7 @@ AllowDrift = Annotated[
     typer.Option("--allow-drift", metavar="KEY", help="let started runs go on with another KEY (repeatable)"),
 ]
 BRIEFLY = 10.0  # seconds that `prepare` waits for another command that writes the plan
+A_SUBMISSION = 900.0  # the same in a job
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -108,7 +109,8 @@ def prepare(
 
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    with study_lock(planned.folder, wait=BRIEFLY):
+    # `submit` sends this job first, and holds the study until the last one is sent
+    with study_lock(planned.folder, wait=A_SUBMISSION if "SLURM_JOB_ID" in os.environ else BRIEFLY):
         _notes(write(planned, study_text(study, overrides or ()), allow_drift or ()))
     with stop_signals():
         refs = prepare_data(planned)
@@ -128,10 +130,12 @@ def prepare(
 @app.command()
 def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift = None) -> None:
     """Prepare and execute on this machine what is not done yet, then collect."""
+    from stilts.slurm.submit import refuse_queued
     from stilts.study.local import run_study
     from stilts.study.write import study_text
 
     planned = _plan(study, overrides)
+    refuse_queued(planned)
     _report(run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 

@@ -20,6 +20,9 @@ ACTIVE = frozenset(
      "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 )  # fmt: skip
 _FIELDS = ("JobArrayID", "State", "Reason", "RestartCnt", "TimeLeft", "StartTime", "NodeList", "exit_code")
+# Variables that change what the commands do: of a job around this process (which must not take that job's place for its
+# own), and a user's defaults, which would beat the profile (man sbatch: they win over #SBATCH) or hide rows
+_FOREIGN = ("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_", "SACCT_", "SCONTROL_")
 _WIDTH = 250  # characters of a field that are kept; longer ones are cut by squeue
 _SETTING = re.compile(r"^(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
 
@@ -110,6 +113,12 @@ class Slurm:
         rows = (_queue_row(line) for line in out.splitlines() if line.strip())
         return {row.job: row for row in rows}
 
+    def submitted_from(self, folder: Path) -> dict[int, Path]:
+        """Own jobs that wait or run and whose script is a file of a folder: id -> script."""
+        out = self._call(["squeue", "--me", "--noheader", "--format=%A %o"])
+        found = (line.split(maxsplit=1) for line in out.splitlines() if len(line.split()) > 1)
+        return {int(job): Path(script) for job, script in found if Path(script).parent == folder}
+
     def accounting(self, ids: Iterable[int]) -> dict[str, QueueRow]:
         """What the accounting database knows about jobs; empty where the cluster has none."""
         wanted = sorted(set(ids))
@@ -139,12 +148,12 @@ class Slurm:
         return self._call(["sbatch", "--version"]).strip()
 
     def _call(self, words: Sequence[str]) -> str:
-        # a submission from within another job must not take that job's place for its own
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_") or k == "SLURM_CONF"}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN) or k == "SLURM_CONF"}
         try:
             done = subprocess.run(
                 list(words), capture_output=True, text=True, errors="replace", timeout=PATIENCE, env=environment,
                 check=False, stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for this process: sbatch would end, and its job might run
             )  # fmt: skip
         except FileNotFoundError:
             raise StiltsError(f"{words[0]} is not on PATH") from None

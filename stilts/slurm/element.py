@@ -164,13 +164,18 @@ def _to_be_requeued(status: Status, code: int) -> bool:
     """
     if code == Stopped.exit_code or _signal(code) in _FROM_OUTSIDE:
         return True
-    # 0: DeepSpeed's launcher ends with it when the srun below it was killed
-    return status.state == "running" and (code == 0 or _signal(code) == signal.SIGKILL)
+    # 0: DeepSpeed's launcher and mpirun end with it when what is below them was killed, as by a preemption
+    return code == 0 or (status.state == "running" and _signal(code) == signal.SIGKILL)
 
 
 def _signal(code: int) -> int:
-    """The signal that a launcher's code tells of (128 + n, or -n as a byte, of Python programs), else 0."""
-    return code - 128 if 128 < code < 192 else 256 - code if 192 <= code < 256 else 0
+    """The signal that a launcher's code tells of (128 + n, or -n as a byte, of Python programs), else 0.
+
+    Not 255, which ssh and containers end with that did not start.
+    """
+    if 128 < code < 192:
+        return code - 128
+    return 256 - code if 256 - code in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGUSR2) else 0
 
 
 def _ended(code: int) -> str:

@@ -42,17 +42,21 @@ class Standing:
         todo: ids of the runs to submit.
         queued: run id -> Slurm's name (`123_4`) of runs that wait or run already.
         prepare: whether a set is not prepared yet.
-        prepare_queued: a prepare job of an earlier submission that has not ended.
+        prepare_queued: a prepare job of an earlier submission that waits.
+        collect_queued: whether a collector waits or runs.
+        collected: whether there is a table.
     """
 
     todo: Collection[str]
     queued: Mapping[str, str] = field(default_factory=dict)
     prepare: bool = False
     prepare_queued: str | None = None
+    collect_queued: bool = False
+    collected: bool = True
 
 
 def jobs_of(plan: Plan, standing: Standing, max_array_size: int) -> list[Job]:
-    """The jobs for the runs that are to do, each after those it needs. None where nothing is.
+    """The jobs for the runs that are to do, each after those it needs, and the collector. None where nothing is.
 
     An intermediate run is a job of its own, so that only its own targets wait for it. Target runs that need the same
     run share an array, or several where it would be longer than the cluster allows.
@@ -70,12 +74,13 @@ def jobs_of(plan: Plan, standing: Standing, max_array_size: int) -> list[Job]:
     for runs in groups.values():
         after = tuple(dict.fromkeys(place[need] for run in runs for need in run.needs if need in place))
         queued = tuple(dict.fromkeys(standing.queued[n] for run in runs for n in run.needs if n in standing.queued))
-        if not after and not queued:  # those it needs are done, or there are none
-            after, queued = (((first.name, None),) if first else ()), first_queued
+        if not after:  # a run of this submission that it needs waits for the data itself
+            after, queued = (((first.name, None),) if first else ()), (*queued, *first_queued)
         for job in _split(runs, max_array_size, after, queued, {job.name for job in jobs}):
             jobs.append(job)
             place.update({run: (job.name, index if job.array else None) for index, run in enumerate(job.runs)})
-    return [*jobs, Job("collect", "collect", after_all=True)] if jobs else []
+    table = not standing.collect_queued and bool(standing.queued or not standing.collected)
+    return [*jobs, Job("collect", "collect", after_all=True)] if jobs or table else []
 
 
 def _prepare(standing: Standing) -> tuple[Job | None, tuple[str, ...]]:

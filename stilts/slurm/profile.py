@@ -11,6 +11,7 @@ from stilts.errors import InputError
 from stilts.settings import load_yaml, read, setting
 from stilts.slurm.wall_time import seconds_of, wall_time
 
+MIN_SUBMIT = 5  # prepare, two collectors, an intermediate run and a target
 PHASES = ("prepare", "intermediate", "target", "collect")
 _MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")  # man sbatch, --mem
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,7 +26,11 @@ _OWN_OPTIONS = {
     "gpus": "phases.PHASE.gpus_per_node", "gres": "phases.PHASE.gpus_per_node", "partition": "partition",
     "account": "account", "qos": "qos", "constraint": "constraint", "reservation": "reservation",
     "chdir": "where `stilts submit` is called", "export": "environment", "parsable": "stilts", "wrap": "stilts",
-    "kill-on-invalid-dep": "stilts", "test-only": "--dry-run", "hold": "scontrol hold", "wait": "stilts status --watch",
+    "kill-on-invalid-dep": "stilts", "test-only": "--dry-run", "hold": "scontrol hold",
+    "clusters": "where `stilts submit` is called", "mem-per-cpu": "phases.PHASE.memory",
+    "mem-per-gpu": "phases.PHASE.memory", "ntasks-per-gpu": "phases.PHASE.processes_per_node",
+    "gpus-per-task": "gpu_visible",
+    "wait": "stilts status --watch",
 }  # fmt: skip
 
 
@@ -71,23 +76,25 @@ class Profile:
     reservation: str | None = setting(None, "a reservation")
     options: dict[str, Any] = setting({}, "more options of sbatch: {exclude: node7, mail-type: END}")
     phases: Phases = setting(Phases, "sizes of jobs")
-    throttle: int = setting(0, "elements of all target arrays of a recipe that run at once; 0 for no limit", minimum=0)
+    throttle: int = setting(0, "elements of one array that run at once; 0 for no limit", minimum=0)
     runs_at_once: int = setting(
         0,
         "runs that go at once at most, as your quota says: `submit` asks for disk for so many; 0 for throttle's",
         minimum=0,
     )
     max_submit: int = setting(
-        0, "jobs and array elements that may be queued at once (your MaxSubmitJobs); 0 for no limit", minimum=0
+        0,
+        "jobs and array elements that may be queued at once (your MaxSubmitJobs), 5 or more; 0 for no limit",
+        minimum=0,
     )
     max_array_size: int = setting(0, "elements of one array at most; 0 for the cluster's MaxArraySize", minimum=0)
     prepare_on: str = setting("job", "where data are prepared: a job, or `login`, for nodes without internet",
                               choices=("job", "login"))  # fmt: skip
     launcher: str = setting("srun", "what starts the ranks in a job", choices=("srun", "deepspeed", "mpirun"))
     deepspeed_launcher: str = setting("slurm", "how the deepspeed launcher reaches nodes", choices=("slurm", "pdsh"))
-    mpi: str = setting("none", "srun's --mpi (the ranks find each other without it)")
+    mpi: str = setting("none", "srun's --mpi; the ranks find each other without it")
     signal_seconds: int = setting(180, "seconds before the time limit in which a run saves and is requeued", minimum=30)
-    restarts: int = setting(20, "how often a run may be requeued before it is given up", minimum=0)
+    restarts: int = setting(20, "requeues of one job, preemptions too, before its run is given up", minimum=0)
     idle_restarts: int = setting(3, "starts in a row without a new checkpoint before it is given up", minimum=1)
     gpu_visible: str = setting(
         "all", "GPUs that a rank sees: those of its node, or its own one", choices=("all", "one")
@@ -136,6 +143,30 @@ def _check(profile: Profile) -> None:
         raise InputError(f"umask is {profile.umask!r}", "three or four octal digits", 'write umask: "007"')
     for name in PHASES:
         _check_phase(getattr(profile.phases, name), f"phases.{name}")
+    if 0 < profile.max_submit < MIN_SUBMIT:
+        raise InputError(f"max_submit is {profile.max_submit}", f"{MIN_SUBMIT} or more", "raise it, or leave it out")
+    _check_launcher(profile)
+
+
+def _check_launcher(profile: Profile) -> None:
+    """Refuse what a launcher cannot do."""
+    launcher = profile.launcher
+    if launcher == "deepspeed" and profile.container:
+        raise InputError(
+            "launcher is deepspeed, and container is set", "srun or mpirun for a container",
+            "set launcher: srun (DeepSpeed's launcher would have to find srun inside)",
+        )  # fmt: skip
+    if launcher != "srun" and profile.gpu_visible == "one":
+        raise InputError(
+            f"gpu_visible is one, and launcher {launcher}", "srun, which alone can do it", "set launcher: srun"
+        )
+    for name, value in profile.environment.items():
+        # DeepSpeed's SlurmRunner (multinode_runner.py, 0.19.8) writes them into srun's --export, which commas separate
+        if launcher == "deepspeed" and name.startswith(("NCCL", "PYTHON", "UCX")) and "," in value:
+            raise InputError(
+                f"environment.{name} is {value!r}, and launcher deepspeed", "no comma, at which srun would cut it",
+                "set launcher: srun, or export it in the nodes' own profile",
+            )  # fmt: skip
 
 
 def _check_phase(phase: Phase, where: str) -> None:

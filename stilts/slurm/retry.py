@@ -54,7 +54,7 @@ def retry_study(plan: Plan, text: str, runs: Collection[str] = (), slurm: Slurm 
     if plan.study.launch.backend != "slurm" and not recorded_jobs(plan.folder):
         return Retried(failed, None)
     try:
-        return Retried(failed, submit_study(plan, text, retry=failed, slurm=slurm))
+        return Retried(failed, submit_study(plan, text, slurm=slurm))
     except InputError:  # nothing was submitted: the runs are as they were
         for name in failed:
             write_status(plan.run_folder(name), replace(whole[name].status, state="failed", error=whole[name].note))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from stilts.files import append_line
 from stilts.slurm_job import SlurmJob
 
 STARTS = "slurm.jsonl"
@@ -88,22 +87,12 @@ def read_starts(folder: Path) -> list[Start]:
 
 def add_start(folder: Path, start: Start) -> None:
     """Append a start's line."""
-    _append(folder / STARTS, asdict(start))
+    append_line(folder / STARTS, json.dumps(asdict(start)))
 
 
 def add_retry(folder: Path) -> None:
     """Let the starts so far count no more: their cause of failure is gone, as somebody says."""
-    _append(folder / STARTS, {RETRY: round(time.time(), 3)})
-
-
-def _append(path: Path, content: dict[str, Any]) -> None:
-    """Add a whole line, in one write; a line that was torn before stays a line of its own."""
-    with open(path, "a+b") as file:
-        torn = b""
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            torn = b"" if file.read(1) == b"\n" else b"\n"
-        file.write(torn + json.dumps(content).encode() + b"\n")
+    append_line(folder / STARTS, json.dumps({RETRY: round(time.time(), 3)}))
 
 
 def _number(name: str) -> int:

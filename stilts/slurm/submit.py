@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stilts.config import RunSettings, SetRef
-from stilts.errors import InputError, StiltsError
+from stilts.errors import InputError
 from stilts.files import write_text
 from stilts.slurm.client import QueueRow, Slurm
-from stilts.slurm.jobs import Job, Standing, jobs_of
+from stilts.slurm.jobs import Job, jobs_of
+from stilts.slurm.missing import Missing, find_missing, waiting_collectors
 from stilts.slurm.profile import Profile, load_profile
 from stilts.slurm.script import Scripts, here, profile_path
-from stilts.slurm.submitted import FOLDER, LOGS, SubmittedJob, active_places, latest_places, record, recorded_jobs
-from stilts.status import possibly_alive, study_status
+from stilts.slurm.sending import Sent, refuse_unrecorded
+from stilts.slurm.sharing import share
+from stilts.slurm.submitted import FOLDER, LOGS, active_places, recorded_jobs
 from stilts.study.cost import cost_of
 from stilts.study.disk import refuse_without_space
 from stilts.study.plan import Plan
-from stilts.study.stopping import AGAIN, stop_signals
+from stilts.study.run_file import run_yaml
+from stilts.study.started import accept_drift
+from stilts.study.stopping import stop_signals
 from stilts.study.write import study_lock, write
 
 DEFAULT_ARRAY = 1001  # Slurm's default MaxArraySize, where no cluster can be asked (--dry-run)
+NAMED = 5  # runs that a line names
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,17 @@ class Submission:
 
 
 def submit_study(
-    plan: Plan,
-    text: str,
-    dry_run: bool = False,
-    allow_drift: Sequence[str] = (),
-    retry: Collection[str] = (),
-    slurm: Slurm | None = None,
+    plan: Plan, text: str, dry_run: bool = False, allow_drift: Sequence[str] = (), slurm: Slurm | None = None
 ) -> Submission:
     """Write the plan and the scripts of what is missing, and submit them.
 
-    Runs that are done, wait or run already are left alone, and so are runs that failed, unless `retry` names them.
+    Runs that are done, wait or run already are left alone, and so are runs that failed.
 
     Args:
         plan: an expanded study.
         text: the study file's text.
-        dry_run: write the scripts, submit nothing; no Slurm is needed then.
+        dry_run: write the scripts, and nothing else; no Slurm is needed then.
         allow_drift: settings that runs may go on with though they were started with others.
-        retry: ids of failed runs to submit again.
         slurm: the cluster.
 
     Raises:
@@ -85,80 +80,88 @@ def submit_study(
     if not dry_run:
         cluster.require()
     with study_lock(plan.folder):
-        notes = write(plan, text, allow_drift)
-        queue = cluster.queue(job.job for job in recorded_jobs(plan.folder)) if cluster.available() else {}
-        found = _look(plan, queue, retry, profile)
+        recorded = recorded_jobs(plan.folder)
+        queue = cluster.queue(job.job for job in recorded) if recorded and cluster.available() else {}
+        if dry_run:  # queued jobs read run.yaml when they start
+            accept_drift(plan, allow_drift)
+            notes = []
+        else:
+            refuse_unrecorded(plan.folder, cluster)
+            notes = _changed_in_the_queue(plan, queue) + write(plan, text, allow_drift)
+        found = find_missing(plan, queue, profile.max_submit)
         if profile.prepare_on == "login" and found.standing.prepare and not dry_run:
             _prepare_here(plan)
-            found = _look(plan, queue, retry, profile)
-        size = profile.max_array_size or (DEFAULT_ARRAY if dry_run else cluster.limits().max_array_size)
-        jobs = jobs_of(plan, found.standing, size)
+            found = find_missing(plan, queue, profile.max_submit)
+        jobs = jobs_of(plan, found.standing, _array_size(profile, None if dry_run else cluster))
+        notes += _notes(found)
         if jobs:
             _look_at_the_disk(plan, jobs, profile, notes if dry_run else None)
         scripts = Scripts(profile, plan.study.launch, plan.study.name, plan.folder, here())
-        paths = _write_scripts(plan.folder, jobs, scripts, profile)
-        submission = Submission(
-            plan.folder, jobs, {}, paths, dict(found.standing.queued), found.done, found.failed, found.later, notes
-        )
+        sent = Sent(plan.folder, jobs, _write_scripts(plan.folder, jobs, scripts, profile), found.standing.queued)
         if jobs and not dry_run:
-            _submit(submission, scripts, cluster, queue)
-        return submission
+            sent.send(scripts, cluster)
+            cluster.cancel(waiting_collectors(recorded, queue))  # the new one waits for all that they waited for
+        return Submission(
+            plan.folder,
+            jobs,
+            sent.ids,
+            dict(sent.scripts),
+            dict(sent.queued),
+            found.done,
+            found.failed,
+            found.later,
+            notes,
+        )
 
 
-@dataclass(frozen=True)
-class _Found:
-    standing: Standing
-    done: int
-    failed: list[str]
-    later: list[str]
-
-
-def _look(plan: Plan, queue: Mapping[str, QueueRow], retry: Collection[str], profile: Profile) -> _Found:
-    """Which runs are to be submitted."""
-    recorded = recorded_jobs(plan.folder)
-    places = latest_places(recorded)
-    states = study_status(plan.folder, [run.run for run in plan.runs])
-    active = {run: row for run, row in active_places(recorded, queue).items() if states[run].state != "done"}
-    failed: dict[str, None] = {}
-    todo: list[RunSettings] = []
-    for run in plan.runs:
-        status = states[run.run]
-        if status.state == "done" or run.run in active:
-            continue
-        broken = status.state == "failed" and run.run not in retry
-        if broken or any(need in failed for need in run.needs):
-            failed[run.run] = None
-        elif run.run not in places and status.state == "running" and possibly_alive(status):
-            raise InputError(
-                f"run {run.run} runs outside of Slurm ({status.ranks})", "a run that is stopped", "stop it first"
-            )
-        else:
-            todo.append(run)
-    room = max(0, profile.max_submit - len(active) - 2) if profile.max_submit else len(todo)
-    now, later = todo[:room], todo[room:]  # the plan's order: a run comes after those it needs
-    prepare = next((p for j in recorded if j.kind == "prepare" for p, _ in j.places() if _active(queue.get(p))), None)
-    absent = any(not (plan.features / ref.folder / "manifest.json").is_file() for ref in _sets(now))
-    return _Found(
-        Standing([run.run for run in now], {run: row.job for run, row in active.items()}, absent, prepare),
-        sum(status.state == "done" for status in states.values()),
-        list(failed),
-        [run.run for run in later],
-    )
-
-
-def _active(row: QueueRow | None) -> bool:
-    return row is not None and row.active
-
-
-def _sets(runs: Sequence[RunSettings]) -> list[SetRef]:
-    sets = [run.train_sets + run.selection_sets + run.evaluation_sets + run.support_sets for run in runs]
-    return list({ref.folder: ref for refs in sets for ref in refs}.values())
+def refuse_queued(plan: Plan) -> None:
+    """Raise InputError where runs of the study wait or run in Slurm jobs: they would be trained twice."""
+    recorded, cluster = recorded_jobs(plan.folder), Slurm()
+    if not recorded or not cluster.available():
+        return
+    active = active_places(recorded, cluster.queue(job.job for job in recorded))
+    if active:
+        shown = ", ".join(f"{run} (job {row.job})" for run, row in list(active.items())[:NAMED])
+        raise InputError(
+            f"{len(active)} runs of the study wait or run in Slurm jobs: {shown}", "no job of it",
+            "`stilts cancel` them first, or let them end",
+        )  # fmt: skip
 
 
 def runs_at_once(jobs: Sequence[Job], profile: Profile) -> int:
     """How many runs of some jobs may go at the same time."""
     width = profile.throttle or sum(len(job.runs) for job in jobs)
     return profile.runs_at_once or sum(min(len(job.runs), width) for job in jobs)
+
+
+def _array_size(profile: Profile, cluster: Slurm | None) -> int:
+    """Elements of one array at most."""
+    largest = DEFAULT_ARRAY if cluster is None else cluster.limits().max_array_size
+    if largest < 1:
+        raise InputError("this cluster takes no arrays (MaxArraySize=0)", "arrays", "ask its administrators")
+    return min(largest, profile.max_array_size or largest)
+
+
+def _changed_in_the_queue(plan: Plan, queue: Mapping[str, QueueRow]) -> list[str]:
+    """A note where runs that wait will be trained with other settings than when they were submitted."""
+    changed = []
+    for run in plan.runs:
+        path = plan.run_folder(run.run) / "run.yaml"
+        if path.is_file() and path.read_text(encoding="utf-8") != run_yaml(run):
+            changed.append(run.run)
+    active = active_places(recorded_jobs(plan.folder), queue) if changed else {}
+    waiting = [run for run in changed if run in active]
+    return [f"{_names(waiting)} in the queue will take the study's new settings"] if waiting else []
+
+
+def _notes(found: Missing) -> list[str]:
+    if not found.strangers:
+        return []
+    return [f"{_names(found.strangers)} wait or run in jobs, and the study does not have them any more: scancel them"]
+
+
+def _names(runs: Sequence[str]) -> str:
+    return f"{len(runs)} runs ({', '.join(runs[:NAMED])}{', ...' if len(runs) > NAMED else ''})"
 
 
 def _look_at_the_disk(plan: Plan, jobs: Sequence[Job], profile: Profile, notes: list[str] | None) -> None:
@@ -187,75 +190,5 @@ def _write_scripts(folder: Path, jobs: Sequence[Job], scripts: Scripts, profile:
         paths[name] = folder / FOLDER / f"{name}.sbatch"
         write_text(paths[name], text)
     if profile.group:
-        _share(folder, profile.group)
+        share(folder, profile.group)
     return paths
-
-
-def _share(folder: Path, group: str) -> None:
-    """Give a study's folder to a group, and what is made in it from now on."""
-    try:
-        number = grp.getgrnam(group).gr_gid
-        for path in (folder, *(parent for parent in folder.rglob("*") if parent.is_dir())):
-            os.chown(path, -1, number)
-            os.chmod(path, path.stat().st_mode | 0o2070)
-    except KeyError:
-        raise InputError(
-            f"group is {group!r}, which is no group here", "one of your groups (`id`)", "change it"
-        ) from None
-    except PermissionError as error:
-        raise InputError(
-            f"{error.filename} cannot be given to group {group}", "a group that you are in", "change group"
-        ) from None
-
-
-def _submit(submission: Submission, scripts: Scripts, cluster: Slurm, queue: Mapping[str, QueueRow]) -> None:
-    """Submit the jobs in order; what Slurm has taken is recorded at once, whatever comes after."""
-    old = [job.job for job in recorded_jobs(submission.folder) if job.kind == "collect" and _waits(queue, job.job)]
-    with stop_signals() as stop:
-        stop.deferred = True  # a job must not be submitted without being recorded
-        for job in submission.jobs:
-            stop.check()
-            needs = _needed_ids(job, submission)
-            path = submission.scripts[job.name]
-            try:
-                number = cluster.sbatch(path.absolute(), _dependency(job, submission))
-            except StiltsError as error:
-                done = f"{len(submission.ids)} of {len(submission.jobs)} jobs are submitted"
-                raise StiltsError(f"{error} ({path}); {done}: {AGAIN}") from None
-            submission.ids[job.name] = number
-            record(
-                submission.folder,
-                SubmittedJob(number, job.kind, scripts.job_name(job), list(job.runs), job.array,
-                             f"{FOLDER}/{path.name}", needs, time.time(), scripts.log(job)),
-            )  # fmt: skip
-    cluster.cancel([str(number) for number in old])  # the new collector waits for all that they waited for
-
-
-def _dependency(job: Job, submission: Submission) -> list[str]:
-    """The options of sbatch that let a job wait. One whose need has failed is cancelled, not left in the queue."""
-    names = _places_before(job, submission)
-    if not names:
-        return []
-    how = "afterany" if job.after_all else "afterok"
-    return [f"--dependency={how}:{':'.join(names)}", *([] if job.after_all else ["--kill-on-invalid-dep=yes"])]
-
-
-def _places_before(job: Job, submission: Submission) -> list[str]:
-    """Slurm's names of the jobs and array elements that a job waits for."""
-    if job.after_all:
-        earlier = dict.fromkeys(place.partition("_")[0] for place in submission.queued.values())
-        return [
-            *earlier,
-            *(str(submission.ids[other.name]) for other in submission.jobs if other.name in submission.ids),
-        ]
-    own = [str(submission.ids[name]) + ("" if index is None else f"_{index}") for name, index in job.after]
-    return [*own, *job.after_queued]
-
-
-def _needed_ids(job: Job, submission: Submission) -> list[int]:
-    return list(dict.fromkeys(int(name.partition("_")[0]) for name in _places_before(job, submission)))
-
-
-def _waits(queue: Mapping[str, QueueRow], job: int) -> bool:
-    row = queue.get(str(job))
-    return row is not None and row.state == "PENDING"

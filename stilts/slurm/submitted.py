@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from stilts.errors import InputError
+from stilts.files import append_line
 from stilts.slurm.client import QueueRow
 
 FOLDER, JOBS, LOGS = "slurm", "jobs.jsonl", "logs"
@@ -65,16 +65,14 @@ def record(folder: Path, job: SubmittedJob) -> None:
     """
     path = folder / FOLDER / JOBS
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(job)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(path, json.dumps(asdict(job)))
 
 
 def recorded_jobs(folder: Path) -> list[SubmittedJob]:
     """All jobs that were submitted for a study, in the order of their submission; none without a record.
 
-    A last line that a full disk or a kill cut off is left out. Raises InputError for any other broken line.
+    Lines that a full disk or a kill cut off are left out: their jobs were cancelled, or are refused as unknown ones.
+    Raises InputError for a line that is something else.
     """
     path = folder / FOLDER / JOBS
     if not path.is_file():
@@ -86,9 +84,9 @@ def recorded_jobs(folder: Path) -> list[SubmittedJob]:
         try:
             content = json.loads(line)
             jobs.append(SubmittedJob(**{key: value for key, value in content.items() if key in known}))
-        except (ValueError, TypeError, AttributeError):
-            if number == len(text.splitlines()) and not text.endswith("\n"):
-                break
+        except json.JSONDecodeError:
+            continue
+        except (TypeError, AttributeError):
             raise InputError(
                 f"{path}, line {number}: not a job", "what `stilts submit` wrote", "restore the line, or remove it"
             ) from None

@@ -58,7 +58,7 @@ def collect(plan: Plan) -> Collected:
     from filelock import FileLock
 
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.folder / ".collect.lock"):
+    with FileLock(plan.folder / ".collect.lock", mode=0o664):
         return _collect(plan)
 
 

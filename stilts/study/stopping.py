@@ -45,9 +45,10 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Catch SIGNALS for the time of the block."""
+    """Catch SIGNALS for the time of the block, and the end of the terminal."""
     stop = Stop()
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    signals = [*SIGNALS, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL else [])]  # not nohup's
+    before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield stop
     finally:

@@ -71,13 +71,13 @@ def study_lock(folder: Path, wait: float = 0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=wait)
+    lock = FileLock(folder / ".lock", timeout=wait, mode=0o664)  # a group's, where the folder is one's
     try:
         lock.acquire()
     except Timeout:
         raise Locked(
             f"the study in {folder} is already running",
-            "one `stilts run` a study at a time",
+            "one command that runs or submits a study at a time",
             "wait for it, or stop it (`stilts status` shows how far it is)",
         ) from None
     try:

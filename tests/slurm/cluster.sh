@@ -193,7 +193,8 @@ start() { # N
   if [[ -z $mode ]]; then
     mode=loopback
     # namespaces need root, its capabilities, and a kernel with bridges
-    if unshare --fork --pid --net --uts --ipc --mount ip link add probe type bridge 2>/dev/null; then mode=nodes; fi
+    if unshare --fork --pid --net --uts --ipc --mount \
+      sh -c 'mount -t proc proc /proc && ip link add probe type bridge' 2>/dev/null; then mode=nodes; fi
   fi
   umask 022
   mkdir -p "$dir"/{munge,log,state,spool,bin,local}

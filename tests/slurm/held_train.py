@@ -1,7 +1,7 @@
 """train.py, which waits at a place that the test names: tests then know when they interrupt it.
 
-`runs/<run>/hold-<restart>` has an optimizer step for that start of its job (0, 1, ...). A rank that comes to it leaves
-`held-<restart>-<rank>` and waits until the file is gone or the rank is asked to stop.
+`runs/<run>/hold-<restart>` is for that start of its job (0, 1, ...): an optimizer step, and a rank if for one only.
+A rank that comes to the step leaves `held-<restart>-<rank>` and waits until the file is gone or it is asked to stop.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def hold(folder: Path) -> None:
     file, whole = folder / f"hold-{restart}", Trainer.step
     if not file.is_file():
         return
-    held = int(file.read_text())
+    held, *ranks = map(int, file.read_text().split())
 
     def step(self: Trainer, number: int) -> Any:
-        if number == held:
+        if number == held and self.world.rank in (ranks or [self.world.rank]):
             (folder / f"held-{restart}-{self.world.rank}").touch()
             while file.exists() and not stopping.REQUEST.signal:
                 time.sleep(0.05)

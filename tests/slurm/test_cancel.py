@@ -57,6 +57,9 @@ class Cluster:
     def accounting(self, ids: Iterable[int]) -> dict[str, QueueRow]:
         return {}
 
+    def submitted_from(self, folder: Path) -> dict[int, Path]:
+        return {}
+
     def sbatch(self, script: Path, options: Iterable[str] = ()) -> int:
         self.sent.append(script.stem)
         return 200 + len(self.sent)

@@ -182,7 +182,10 @@ def test_a_crash_while_it_ran(folder: Path, code: int) -> None:
     assert "after step 7" in status.error
 
 
-@pytest.mark.parametrize(("code", "ends"), [(1, 1), (2, 1), (127, 1), (137, 1), (0, 1), (143, 75), (138, 75), (75, 75)])
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [(1, 1), (2, 1), (127, 1), (137, 1), (254, 1), (255, 1), (0, 75), (143, 75), (138, 75), (241, 75), (75, 75)],
+)
 def test_ended_before_the_first_word(folder: Path, code: int, ends: int) -> None:
     running(folder, state="failed", error="of an earlier start")
     begin(folder)

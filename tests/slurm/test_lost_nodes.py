@@ -12,12 +12,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nodes")]
 
 
 def test_a_node_that_crashes(study: TinyStudy, undisturbed: Undisturbed) -> None:
-    study.add("run", hold=4)
+    study.add("run")
+    study.hold("run", 4, rank=1)  # rank 0 waits for it, loses the connection to it, and says that the run has failed
     job = study.submit("run", nodes=2)
-    study.until_held("run", ranks=2)
+    study.until_held("run")
     study.cluster.control("crash", "node2")
     try:
-        study.cluster.wait(job, "PENDING", limit=60)  # Slurm has missed the node, ended the rest and requeued the job
+        study.cluster.wait(job, "PENDING", limit=120)  # Slurm has missed the node, ended the rest and requeued the job
     finally:
         study.cluster.control("boot", "node2")
     finish(study, job, "run", restarts=1)

@@ -66,6 +66,10 @@ WRONG = {
     "a variable's name": ("environment: {'A B': x}", "'A B'"),
     "a variable's value": ("environment: {A: 1}", "environment.A is 1.*quote it"),
     "umask": ("umask: '9'", "umask is '9'"),
+    "too few jobs": ("max_submit: 2", "max_submit is 2; expected 5 or more"),
+    "a container for deepspeed": ("{launcher: deepspeed, container: [x]}", "launcher is deepspeed, and container"),
+    "one GPU for mpirun": ("{launcher: mpirun, gpu_visible: one}", "gpu_visible is one, and launcher mpirun"),
+    "a comma for deepspeed": ("{launcher: deepspeed, environment: {NCCL_IB_HCA: 'a,b'}}", "NCCL_IB_HCA is 'a,b'"),
     "launcher": ("launcher: ssh", "'ssh' of launcher"),
 }  # fmt: skip
 

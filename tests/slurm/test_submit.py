@@ -19,8 +19,8 @@ from stilts.settings import read
 from stilts.slurm.client import Limits, QueueRow
 from stilts.slurm.render import quoted
 from stilts.slurm.show import submission_text
-from stilts.slurm.submit import submit_study
-from stilts.slurm.submitted import recorded_jobs
+from stilts.slurm.submit import refuse_queued, submit_study
+from stilts.slurm.submitted import record, recorded_jobs
 from stilts.status import Status, write_status
 from stilts.study.plan import Plan, expand
 from stilts.study.write import write
@@ -38,6 +38,7 @@ class Cluster:
     cancelled: list[str] = field(default_factory=list)
     array_size: int = 1001
     refuse_after: int = 1000
+    unrecorded: dict[int, Path] = field(default_factory=dict)
 
     def available(self) -> bool:
         return True
@@ -58,6 +59,9 @@ class Cluster:
         number = 100 + len(self.sent)
         self.sent[number] = (script.stem, *options)
         return number
+
+    def submitted_from(self, folder: Path) -> dict[int, Path]:
+        return self.unrecorded
 
     def cancel(self, jobs: Iterable[str], signal: str | None = None) -> None:
         self.cancelled += jobs
@@ -175,9 +179,9 @@ def test_a_second_call_sends_only_what_is_missing(make, cluster):
     sent = list(cluster.sent.values())[first:]
     prepare = next(job.job for job in recorded_jobs(plan.folder) if job.kind == "prepare")
     assert [words[0] for words in sent] == ["target-a-s1", "target-b-s1", "collect"]
-    # what a needs is done: it waits for the data; b waits for the run that is queued already
+    # what a needs is done: it waits for the data; b also for the run that is queued already
     assert sent[0][1] == f"--dependency=afterok:{prepare}"
-    assert sent[1][1] == f"--dependency=afterok:{place['intermediate-b-s1']}"
+    assert sent[1][1] == f"--dependency=afterok:{place['intermediate-b-s1']}:{prepare}"
     new = recorded_jobs(plan.folder)[-3:]
     assert [job.runs for job in new] == [["target-a-s1-xnli-t1"], ["target-b-s1-udpos-t1"], []]
     # the collector waits for old and new ones, and the old one is cancelled
@@ -199,9 +203,8 @@ def test_failed_runs_wait_for_retry(make, cluster):
     ]
     assert not set(sent) & set(submission.failed)
     assert "4 runs (target-none-xnli-t1" in submission_text(submission, False)
-    submit_study(plan, "", retry=["intermediate-a-s1"], slurm=cluster)
-    again = [run for job in recorded_jobs(plan.folder) for run in job.runs][len(sent) :]
-    assert {"intermediate-a-s1", "target-a-s1-xnli-t1"} <= set(again)
+    cluster.put(plan, "PENDING")
+    assert not submit_study(plan, "", slurm=cluster).jobs
 
 
 def test_arrays_are_split_and_seeds_have_their_own(make, cluster):
@@ -234,9 +237,9 @@ def test_a_chain_waits_for_its_own_element(make, cluster):
 
 
 def test_a_limit_of_queued_jobs_is_kept(make, cluster):
-    plan = make({"max_submit": 6})
+    plan = make({"max_submit": 7})
     submission = submit_study(plan, "", slurm=cluster)
-    assert sum(len(job.runs) or 1 for job in submission.jobs) == 6
+    assert sum(len(job.runs) or 1 for job in submission.jobs) == 6, "and a place for the next collector"
     assert submission.later == [run.run for run in plan.runs][4:]
     assert "max_submit: call `stilts submit` again" in submission_text(submission, False)
 
@@ -294,6 +297,95 @@ def test_a_torn_record_is_read_to_its_last_whole_line(make, cluster):
     whole = recorded_jobs(plan.folder)
     path.write_text(path.read_text() + '{"job": 1')
     assert recorded_jobs(plan.folder) == whole
-    path.write_text('{"job": 1\n' + path.read_text())
+    record(plan.folder, whole[0])
+    assert recorded_jobs(plan.folder) == [*whole, whole[0]], "the next line does not go on where it was torn"
+    path.write_text('{"id": 1}\n' + path.read_text())
     with pytest.raises(InputError, match="line 1"):
         recorded_jobs(plan.folder)
+
+
+def test_a_job_that_is_not_on_record_is_not_sent_twice(make, cluster):
+    plan = make()
+    cluster.unrecorded[7] = plan.folder / "slurm/target-none.sbatch"
+    with pytest.raises(InputError, match=r"job 7 was submitted from .*not on record.*scancel 7"):
+        submit_study(plan, "", slurm=cluster)
+    assert not cluster.sent
+
+
+def test_a_job_that_cannot_be_recorded_is_cancelled(make, cluster, monkeypatch):
+    def full(folder, job):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stilts.slurm.sending.record", full)
+    with pytest.raises(StiltsError, match=r"No space left.*0 of 7 jobs are submitted"):
+        submit_study(make(), "", slurm=cluster)
+    assert cluster.cancelled == ["100"]
+
+
+def test_a_study_that_lost_a_target_while_its_jobs_wait(make, cluster):
+    submit_study(make(), "", slurm=cluster)
+    cluster.put(make(), "PENDING")
+    smaller = submit_study(make(target={"tasks": ["xnli"], "languages": ["en"]}), "", slurm=cluster)
+    assert not smaller.jobs
+    assert any("3 runs (target-none-udpos-t1" in note and "scancel" in note for note in smaller.notes)
+
+
+def test_new_targets_wait_for_their_own_data(make, cluster):
+    one = {"tasks": ["xnli"], "languages": ["en"]}
+    submit_study(make(target=one), "", slurm=cluster)
+    cluster.put(make(target=one), "RUNNING")  # prepare, too, which has read the smaller study
+    before = len(cluster.sent)
+    submit_study(make(), "", slurm=cluster)
+    new = {sent[0]: (number, sent[1:]) for number, sent in list(cluster.sent.items())[before:]}
+    assert set(new) == {"prepare", "target-none", "target-a-s1", "target-b-s1", "collect"}
+    middle = {job.name: job.job for job in recorded_jobs(make().folder) if job.kind == "intermediate"}
+    for recipe in "ab":
+        both = f"{new['prepare'][0]}:{middle[f'small.intermediate-{recipe}-s1']}"
+        assert new[f"target-{recipe}-s1"][1][0] == f"--dependency=afterok:{both}"
+
+
+def test_a_collector_that_was_lost_is_sent_again(make, cluster):
+    plan = make()
+    cluster.refuse_after = 6  # all but the collector
+    with pytest.raises(StiltsError, match="6 of 7 jobs"):
+        submit_study(plan, "", slurm=cluster)
+    cluster.refuse_after = 1000
+    cluster.put(plan, "RUNNING")
+    (job,) = submit_study(plan, "", slurm=cluster).jobs
+    assert job.kind == "collect"
+    assert cluster.sent[106][1] == "--dependency=afterany:101:102:103:104:105"
+    cluster.put(plan, "RUNNING")
+    assert not submit_study(plan, "", slurm=cluster).jobs
+    finish(plan, *(run.run for run in plan.runs))
+    cluster.put(plan, "COMPLETED")
+    assert [job.kind for job in submit_study(plan, "", slurm=cluster).jobs] == ["collect"], "there is no table yet"
+
+
+def test_a_dry_run_leaves_what_queued_jobs_read(make, cluster):
+    plan, other = make(), make(training={"select": "last", "max_steps": 9})
+    submit_study(plan, "", slurm=cluster)
+    cluster.put(plan, "PENDING")
+    path = plan.run_folder("target-none-xnli-t1") / "run.yaml"
+    before = path.read_text()
+    assert not submit_study(other, "", dry_run=True, slurm=cluster).notes
+    assert path.read_text() == before
+    changed = submit_study(other, "", slurm=cluster)
+    assert any(note.startswith("8 runs (") and "new settings" in note for note in changed.notes)
+    assert path.read_text() != before
+
+
+def test_a_study_in_the_queue_is_not_run_here_too(make, cluster, call, monkeypatch, tmp_path):
+    plan = make()
+    submit_study(plan, "", slurm=cluster)
+    cluster.put(plan, "PENDING")
+    monkeypatch.setattr("stilts.slurm.submit.Slurm", lambda: cluster)
+    with pytest.raises(InputError, match=r"8 runs of the study wait or run in Slurm jobs.*stilts cancel"):
+        refuse_queued(plan)
+    cluster.put(plan, "COMPLETED")
+    refuse_queued(plan)
+
+
+def test_a_cluster_without_arrays(make, cluster):
+    cluster.array_size = 0
+    with pytest.raises(InputError, match="MaxArraySize=0"):
+        submit_study(make(), "", slurm=cluster)

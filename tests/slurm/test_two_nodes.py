@@ -18,7 +18,7 @@ def losses(study: TinyStudy, run: str, config: str, nodes: int, **profile: str) 
     """The losses of two ranks on one node or on two."""
     study.add(run, config=config)
     job = study.submit(run, nodes=nodes, ranks=2 // nodes, **profile)
-    assert study.cluster.wait(job, limit=120) == "COMPLETED", study.said()
+    assert study.cluster.wait(job, limit=240) == "COMPLETED", study.said()
     status = study.status(run)
     assert status["state"] == "done"
     assert [rank["host"] for rank in status["ranks"]] == (["node1", "node2"] if nodes == 2 else ["node1"] * 2)
@@ -48,7 +48,7 @@ def test_ranks_that_do_not_find_each_other_end_at_once(study: TinyStudy) -> None
     study.add("run")
     # a variable of mpirun sends the ranks to MPI, which makes a world of each: srun has told it nothing
     job = study.submit("run", nodes=2, environment={"OMPI_COMM_WORLD_SIZE": "2"})
-    assert study.cluster.wait(job, "FAILED", limit=60) == "FAILED"
+    assert study.cluster.wait(job, "FAILED", limit=120) == "FAILED"
     status = study.status("run")
     assert status["state"] == "failed"
     assert "STILTS_RANKS says 2 ranks but this rank's world has 1" in status["error"]

@@ -46,16 +46,17 @@ class TinyStudy:
             self.hold(run, hold)
         return path.parent
 
-    def hold(self, run: str, step: int, restart: int = 0) -> None:
-        """Let a start of a run wait at an optimizer step until it is released or asked to stop."""
-        (self.folder / "runs" / run / f"hold-{restart}").write_text(str(step))
+    def hold(self, run: str, step: int, restart: int = 0, rank: int | None = None) -> None:
+        """Let a start of a run, or one rank of it, wait at an optimizer step until it is released or asked to stop."""
+        text = str(step) if rank is None else f"{step} {rank}"
+        (self.folder / "runs" / run / f"hold-{restart}").write_text(text)
 
     def submit(self, *runs: str, nodes: int = 1, ranks: int = 1, array: bool = False, **profile: Any) -> str:
         """Submit a job, or an array with an element for each run; `ranks` a node. Returns its id."""
         phase = Phase(time=profile.pop("time", "10"), nodes=nodes, processes_per_node=ranks)
         phases = Phases(intermediate=phase, target=phase)
         environment = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", **profile.pop("environment", {})}
-        whole = Profile(phases=phases, environment=environment, signal_seconds=60, **profile)
+        whole = Profile(phases=phases, environment=environment, **{"signal_seconds": 60, **profile})
         scripts = Scripts(whole, Launch(), self.folder.name, self.folder, self.folder)
         scripts.checkout = self.checkout
         job = Job("-".join(runs), "target" if array else "intermediate", runs, array)
@@ -72,7 +73,7 @@ class TinyStudy:
         value: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         return value
 
-    def until(self, reached: Callable[[], bool], what: str, limit: float = 90) -> None:
+    def until(self, reached: Callable[[], bool], what: str, limit: float = 180) -> None:
         """Wait until `reached`."""
         end = time.monotonic() + limit
         while not reached():
@@ -80,7 +81,7 @@ class TinyStudy:
             time.sleep(0.1)
 
     def until_held(self, run: str, ranks: int = 1, restart: int = 0) -> None:
-        """Wait until all ranks of a start of a run are held."""
+        """Wait until so many ranks of a start of a run are held."""
         folder, names = self.folder / "runs" / run, f"held-{restart}-*"
         self.until(lambda: len(list(folder.glob(names))) == ranks, f"start {restart} of {run} is held")
 
