@@ -41,6 +41,9 @@ def retry_study(plan: Plan, text: str, runs: Collection[str] = (), slurm: Slurm 
     if others:
         what = f"run {others[0]} is {whole[others[0]].state}"
         raise InputError(what, "runs that failed", "leave it out (`stilts submit` sends all that is not done)")
+    ending = next((one for name in failed if (one := whole[name]).row is not None and one.row.active), None)
+    if ending is not None:
+        raise InputError(f"job {ending.place} of run {ending.run.run} has not ended yet", "ended jobs", "wait a moment")
     if not failed:
         raise InputError("no run has failed", "failed runs", "see `stilts status`")
     for name in failed:

@@ -119,12 +119,6 @@ def look(plan: Plan, slurm: Slurm | None = None, scores: bool = True) -> Whole:
     return Whole(plan, list(found.values()), list(_without_runs(plan.folder, jobs, answer, names)), answer.silent)
 
 
-def open_places(plan: Plan, slurm: Slurm) -> dict[str, QueueRow]:
-    """Slurm's name -> row of all jobs and elements of a study that wait or run."""
-    rows = slurm.queue(job.job for job in recorded_jobs(plan.folder))
-    return {place: row for place, row in rows.items() if row.active}
-
-
 def _place(status: Status, latest: tuple[SubmittedJob, str] | None) -> str | None:
     """Where a run is: the job of its last start if that began after what was submitted last (by hand), else that."""
     if latest and status.state == "pending" and not status.slurm and status.heartbeat > latest[0].submitted:

@@ -235,8 +235,16 @@ def test_only_failed_runs_are_retried(submitted: Plan, cluster: Cluster) -> None
     assert recorded_status(submitted.run_folder(FIRST)).state == "failed"
 
 
+def test_a_job_that_has_not_ended_is_waited_for(submitted: Plan, cluster: Cluster) -> None:
+    folder = failed(submitted, FIRST)
+    with pytest.raises(InputError, match=f"job 101_0 of run {FIRST} has not ended yet"):
+        retry_study(submitted, "", slurm=cluster)
+    assert recorded_status(folder).state == "failed"
+
+
 def test_a_refused_submission_leaves_the_runs_as_they_are(submitted: Plan, cluster: Cluster, tmp_path: Path) -> None:
     folder = failed(submitted, FIRST)
+    cluster.put("101_0", "FAILED")
     (tmp_path / "site.yaml").write_text("partitoin: gpu\n")
     with pytest.raises(InputError, match="partitoin"):
         retry_study(submitted, "", slurm=cluster)
