@@ -1,0 +1,155 @@
+"""Seeds: what training again would change. Intervals by Student's t with variances pooled over cells.
+
+A run of a recipe has an intermediate seed, and target seeds nested in it: its score is y = mean + A(intermediate) +
+e(target). A run of the baseline has no intermediate phase: y = mean + e. Few seeds a cell tell little about their
+variance, so its sums of squares are pooled over cells that are alike (the recipes of one target), and the degrees of
+freedom are shown. Never over languages: one run gives them all. Mean squares by the method of moments, degrees of
+freedom by Satterthwaite (Searle, Casella and McCulloch, Variance Components, 1992, chapter 3 and section 5.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from stilts.analysis.intervals import SEEDS, Interval, satterthwaite, t_interval
+
+OUTER, INNER, VALUE = "intermediate_seed", "target_seed", "value"
+NESTED, INNER_ONLY = "intermediate and target seeds", "target seeds"
+"""What an interval is over; "target seeds" says nothing about another intermediate run."""
+
+
+def cells(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """One row a cell: its mean, and the sums of squares between and within intermediate seeds.
+
+    Args:
+        scores: a row a run: the columns `by`, intermediate_seed (missing where there is no intermediate phase),
+            target_seed and value in points.
+        by: the columns that make a cell; `recipe`, `target` and what else is not averaged over.
+
+    Returns `by`, and
+        mean: over intermediate seeds, of the mean over target seeds.
+        runs, units: runs, intermediate seeds (0 without an intermediate phase).
+        ss_between, df_between, ss_within, df_within: sums of squares and their degrees of freedom.
+        size: the n0 of the method of moments: E[ms_between] = var_target + size x var_intermediate.
+        share: mean of 1 / target seeds, over intermediate seeds.
+    """
+    keys = list(by)
+    outer = scores.groupby([*keys, OUTER], dropna=False, sort=False)[VALUE].agg(["size", "mean", "var"]).reset_index()
+    n = outer["size"].astype(float)
+    outer["within"], outer["inverse"], outer["squared"] = outer["var"].fillna(0.0) * (n - 1), 1 / n, n**2
+    outer["total"] = n * outer["mean"]
+    whole = outer.groupby(keys, dropna=False, sort=False)[["total", "size"]].transform("sum")
+    outer["between"] = n * (outer["mean"] - whole["total"] / whole["size"]) ** 2
+    found = outer.groupby(keys, dropna=False, sort=False).agg(
+        mean=("mean", "mean"), runs=("size", "sum"), units=(OUTER, "count"), levels=("size", "count"),
+        ss_between=("between", "sum"), ss_within=("within", "sum"), share=("inverse", "mean"),
+        squared=("squared", "sum"),
+    ).reset_index()  # fmt: skip
+    found["df_between"], found["df_within"] = found["levels"] - 1, found["runs"] - found["levels"]
+    found["size"] = (found["runs"] - found["squared"] / found["runs"]) / found["df_between"].clip(lower=1)
+    return found.drop(columns=["levels", "squared"])
+
+
+def pooled(found: pd.DataFrame, over: Sequence[str]) -> pd.DataFrame:
+    """The cells with mean squares that are pooled over those with equal columns `over`.
+
+    Columns ms_between, ms_within (NaN without a degree of freedom), pool_df_between, pool_df_within, pool_size.
+    """
+    out = found.copy()
+    groups = out.assign(weighted=out["df_between"] * out["size"]).groupby(list(over), dropna=False, sort=False)
+    for name in ("between", "within"):
+        out[f"pool_df_{name}"] = groups[f"df_{name}"].transform("sum")
+        out[f"ms_{name}"] = groups[f"ss_{name}"].transform("sum") / out[f"pool_df_{name}"].replace(0, np.nan)
+    out["pool_size"] = groups["weighted"].transform("sum") / out["pool_df_between"].replace(0, np.nan)
+    return out
+
+
+def components(found: pd.DataFrame) -> pd.DataFrame:
+    """The variance of target seeds and of intermediate seeds, in squared points, of each pooled cell; at least 0."""
+    outer = (found["ms_between"] - found["ms_within"].where(found["pool_df_within"] > 0, 0.0)) / found["pool_size"]
+    return pd.DataFrame({"var_target": found["ms_within"], "var_intermediate": outer.clip(lower=0.0)})
+
+
+def means(found: pd.DataFrame) -> Interval:
+    """The interval of each pooled cell's mean, over what `scope` says."""
+    return _interval(found["mean"].to_numpy(), _coefficients(found), found)
+
+
+def differences(found: pd.DataFrame, baseline: str, match: Sequence[str]) -> tuple[pd.DataFrame, Interval]:
+    """The pooled cells of the recipes, and the intervals of their differences to the baseline's cells.
+
+    Args:
+        match: the cells' columns other than recipe, in which both are equal; both are in the same pool.
+
+    Cells without a baseline are left out. The columns seeds (of the smaller arm: its intermediate seeds, or its runs
+    where the interval is over target seeds) and scope join the cells'.
+    """
+    mine, theirs = found[found["recipe"] != baseline], found[found["recipe"] == baseline]
+    places = mine[list(match)].assign(own=np.arange(len(mine))).merge(
+        theirs[list(match)].assign(other=np.arange(len(theirs))), on=list(match)
+    )  # fmt: skip
+    own, other = mine.iloc[places["own"]], theirs.iloc[places["other"]]
+    estimate = own["mean"].to_numpy() - other["mean"].to_numpy()
+    seeds = np.minimum(_seeds(own), _seeds(other))
+    interval = _interval(estimate, _coefficients(own) + _coefficients(other), own)
+    return own.assign(seeds=seeds, scope=scope(own)), interval
+
+
+def scope(found: pd.DataFrame) -> np.ndarray:
+    """What each pooled cell's interval is over: NESTED, or INNER_ONLY where no cell has two intermediate seeds."""
+    return np.where((found["units"] > 0) & (found["pool_df_between"] > 0), NESTED, INNER_ONLY)
+
+
+def average(scores: pd.DataFrame, over: str, within: Sequence[str] = ()) -> pd.DataFrame:
+    """Scores averaged run by run: rows of recipe, `within`, intermediate_seed, target_seed and value.
+
+    Args:
+        scores: a row a run and value of `over`.
+        over: "language" (within target), or "target" for a benchmark's average.
+        within: columns that are kept; what is averaged must be all that any run has there, else the run is left out
+            (an average over an incomplete set would be another quantity).
+
+    Where a target has no target seeds (retrieval by the encoder as it is), its value stands beside all of the recipe's.
+    """
+    keys = ["recipe", *within, OUTER]
+    known = scores[[*keys, INNER]].dropna(subset=[INNER]).drop_duplicates()
+    alone = scores[scores[INNER].isna()].drop(columns=INNER).merge(known, on=keys, how="left")
+    rows = pd.concat([scores[scores[INNER].notna()], alone])[[*keys, INNER, over, VALUE]]
+    found = rows.groupby([*keys, INNER], dropna=False, sort=False)[VALUE].agg(["mean", "count"]).reset_index()
+    if within:
+        wanted = found[list(within)].merge(scores.groupby(list(within))[over].nunique().reset_index(), how="left")[over]
+    else:
+        wanted = pd.Series(scores[over].nunique(), index=found.index)
+    whole = found["count"].to_numpy() == wanted.to_numpy()
+    return found[whole].rename(columns={"mean": VALUE}).drop(columns="count").reset_index(drop=True)
+
+
+def _seeds(found: pd.DataFrame) -> np.ndarray:
+    """How many seeds a cell's interval stands on."""
+    return np.where(scope(found) == NESTED, found["units"], found["runs"])
+
+
+def _coefficients(found: pd.DataFrame) -> np.ndarray:
+    """How often ms_between and ms_within are in the variance of each cell's mean: (cells, 2).
+
+    Var(mean) = (var_intermediate + share x var_target) / units. Of equal numbers of target seeds, only ms_between is
+    left, and the interval is exact.
+    """
+    units, share = found["units"].clip(lower=1).to_numpy(float), found["share"].to_numpy(float)
+    between = np.where(scope(found) == NESTED, 1 / found["pool_size"].to_numpy(float), 0.0)
+    within = share - between
+    within[np.isclose(share, between)] = 0.0
+    return np.stack([between, np.maximum(within, 0.0)], axis=1) / units[:, None]
+
+
+def _interval(estimate: np.ndarray, coefficients: np.ndarray, found: pd.DataFrame) -> Interval:
+    squares = found[["ms_between", "ms_within"]].to_numpy(dtype=np.float64)
+    variances = np.where(coefficients > 0, coefficients * squares, 0.0)
+    freedom = found[["pool_df_between", "pool_df_within"]].to_numpy(dtype=np.float64)
+    df = satterthwaite(variances, freedom, axis=1)
+    # seeds that change nothing have a variance of 0, and still degrees of freedom
+    df = np.where(variances.sum(axis=1) == 0, np.where(coefficients > 0, freedom, 0.0).sum(axis=1), df)
+    return t_interval(SEEDS, estimate, np.sqrt(variances.sum(axis=1)), df)
