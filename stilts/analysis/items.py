@@ -22,10 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from stilts.config import SetRef
 from stilts.errors import InputError
+from stilts.tasks import TASKS
 from stilts.tasks.base import Task
 
 Parts = tuple[float, float]
+EXAMPLES = "examples.jsonl"  # of a prepared set: stilts.data.store
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "span": ("article", "context"),
@@ -102,6 +105,31 @@ def read_groups(examples: Path, format_name: str) -> dict[str, str]:
         if found.setdefault(str(example["id"]), group) != group:
             found[str(example["id"])] = ""
     return found
+
+
+def set_groups(features: Path, sets: Sequence[SetRef]) -> dict[str, dict[str, str]]:
+    """Language -> example id -> group, for the sets of one task below a study's feature folder.
+
+    A set that is no longer there (features may be removed when a study is done) has no groups.
+    """
+    paths = {ref.language: features / ref.folder / EXAMPLES for ref in sets}
+    formats = {ref.language: TASKS[ref.task].format for ref in sets}
+    return {name: read_groups(path, formats[name]) if path.is_file() else {} for name, path in paths.items()}
+
+
+def run_items(
+    run_folder: Path, sets: Sequence[SetRef], metrics: Sequence[str], groups: Mapping[str, Mapping[str, str]]
+) -> dict[str, Items]:
+    """Language -> items of one run, for the sets of one task; see `read_items` and `set_groups`."""
+    return {
+        ref.language: read_items(
+            run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl",
+            TASKS[ref.task],
+            metrics,
+            groups.get(ref.language),
+        )
+        for ref in sets
+    }
 
 
 def _kind(task: Task, metric: str) -> str:
