@@ -29,7 +29,8 @@ def families(rows: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         rows: columns target, language, p (NaN: no test) and seeds (those of the smaller arm). Target "all" is the
-            benchmark's average, language "all" the mean over languages.
+            benchmark's average, language "all" the mean over languages. p is over seeds (t) or over test sets
+            (bootstrap), the same in all rows.
     """
     out = rows.copy()
     average = out["target"] == ALL
@@ -37,8 +38,9 @@ def families(rows: pd.DataFrame) -> pd.DataFrame:
     out["method"] = out["family"].map(METHODS)
     out["tests"], out["p_adjusted"] = 0, np.nan
     for family, method in METHODS.items():
-        own = out.index[(out["family"] == family) & out["p"].notna()]
-        out.loc[out["family"] == family, "tests"] = len(own)
+        member = out["family"] == family
+        own = member & out["p"].notna()
+        out.loc[member, "tests"] = int(own.sum())
         out.loc[own, "p_adjusted"] = adjusted(out.loc[own, "p"].to_numpy(dtype=np.float64), method)
     out["stars"] = [stars(p, seeds) for p, seeds in zip(out["p_adjusted"], out["seeds"], strict=True)]
     return out

@@ -52,11 +52,12 @@ def t_interval(kind: str, estimate: np.ndarray, se: np.ndarray, df: np.ndarray, 
 def satterthwaite(variances: np.ndarray, df: np.ndarray, axis: int = 0) -> np.ndarray:
     """Degrees of freedom of a sum of independent variance estimates along an axis (Satterthwaite, 1946).
 
-    Parts of variance 0 count for nothing, whatever their degrees of freedom; NaN where all are 0.
+    Parts of variance 0 count for nothing, but where all are 0 (arms that answer alike), the degrees are all of theirs.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = np.where(variances == 0, 0.0, variances**2 / df)
-        return np.sum(variances, axis=axis) ** 2 / np.sum(parts, axis=axis)
+        mixed = np.sum(variances, axis=axis) ** 2 / np.sum(parts, axis=axis)
+    return np.where(np.all(variances == 0, axis=axis), np.sum(df, axis=axis), mixed)
 
 
 def combined(test_set: Interval, seeds: Interval, overlap: np.ndarray | float = 0.0) -> Interval:

@@ -68,9 +68,16 @@ def pooled(found: pd.DataFrame, over: Sequence[str]) -> pd.DataFrame:
 
 
 def components(found: pd.DataFrame) -> pd.DataFrame:
-    """The variance of target seeds and of intermediate seeds, in squared points, of each pooled cell; at least 0."""
-    outer = (found["ms_between"] - found["ms_within"].where(found["pool_df_within"] > 0, 0.0)) / found["pool_size"]
-    return pd.DataFrame({"var_target": found["ms_within"], "var_intermediate": outer.clip(lower=0.0)})
+    """What seeds change: var_target and var_intermediate (squared points, at least 0) and sd, of a single run, in points.
+
+    Of each pooled cell, by the method of moments. With one target seed an intermediate seed the two cannot be told
+    apart: var_target is NaN, and var_intermediate holds both. Without an intermediate phase it is 0; with a single
+    intermediate seed in every cell NaN, and sd is that of target seeds.
+    """
+    inner = found["ms_within"].fillna(0.0)
+    outer = ((found["ms_between"] - inner) / found["pool_size"]).clip(lower=0.0).where(found["units"] > 0, 0.0)
+    both = pd.DataFrame({"var_target": found["ms_within"], "var_intermediate": outer})
+    return both.assign(sd=np.sqrt(both.sum(axis=1, min_count=1)))
 
 
 def means(found: pd.DataFrame) -> Interval:
@@ -148,8 +155,6 @@ def _coefficients(found: pd.DataFrame) -> np.ndarray:
 def _interval(estimate: np.ndarray, coefficients: np.ndarray, found: pd.DataFrame) -> Interval:
     squares = found[["ms_between", "ms_within"]].to_numpy(dtype=np.float64)
     variances = np.where(coefficients > 0, coefficients * squares, 0.0)
-    freedom = found[["pool_df_between", "pool_df_within"]].to_numpy(dtype=np.float64)
+    freedom = np.where(coefficients > 0, found[["pool_df_between", "pool_df_within"]].to_numpy(dtype=np.float64), 0.0)
     df = satterthwaite(variances, freedom, axis=1)
-    # seeds that change nothing have a variance of 0, and still degrees of freedom
-    df = np.where(variances.sum(axis=1) == 0, np.where(coefficients > 0, freedom, 0.0).sum(axis=1), df)
     return t_interval(SEEDS, estimate, np.sqrt(variances.sum(axis=1)), df)

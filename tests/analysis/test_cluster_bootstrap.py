@@ -118,6 +118,13 @@ def test_one_cluster_has_no_interval() -> None:
     assert np.isnan([found.low[0], found.high[0], found.p[0]]).all()
 
 
+def test_arms_that_answer_alike_differ_by_nothing() -> None:
+    right = np.random.default_rng(1).binomial(1, 0.5, (50, 1, 1)).repeat(2, axis=2).astype(float)
+    blocks = tuple(Block(np.array([k]), right, np.ones_like(right)) for k in range(2))
+    found = resample(Sums(("a", "b"), 2, blocks), draws=100).over_languages(DIFFERENCE).interval()
+    assert [found.estimate[0], found.low[0], found.high[0], found.p[0], found.df[0]] == [0, 0, 0, 1, 98]
+
+
 def test_independent_languages_and_tasks_add_their_variances() -> None:
     random = np.random.default_rng(8)
     blocks = [

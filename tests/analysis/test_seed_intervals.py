@@ -87,9 +87,18 @@ def test_difference_of_a_nested_arm_and_the_baseline() -> None:
     assert interval.df[0] == pytest.approx(df)
     assert interval.high[0] - interval.estimate[0] == pytest.approx(half)
     assert found["seeds"].tolist() == [3]
+    baseline, recipe = seeds.components(_pooled(table)).to_dict("records")
+    outer = (between - within) / 2
+    assert outer > 0
+    assert recipe == pytest.approx({"var_target": within, "var_intermediate": outer, "sd": (within + outer) ** 0.5})
+    assert baseline == pytest.approx({"var_target": within, "var_intermediate": 0.0, "sd": within**0.5})
+
+
+def test_one_target_seed_each_tells_no_parts() -> None:
+    table = _table({"a": [1, 1, 1, 1]}, np.random.default_rng(10))
     parts = seeds.components(_pooled(table)).iloc[0]
-    assert parts["var_target"] == pytest.approx(within)
-    assert parts["var_intermediate"] == pytest.approx(max(0.0, (between - within) / 2))
+    assert np.isnan(parts["var_target"])
+    assert parts["sd"] == pytest.approx(table["value"].std(ddof=1))
 
 
 def test_unequal_numbers_of_target_seeds() -> None:
