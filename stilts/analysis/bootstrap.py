@@ -92,12 +92,11 @@ class Draws:
         return Interval(TEST_SET, test.estimate, ends[0], ends[1], test.p, test.se, test.df)
 
 
-def resample(sums: Sums, draws: int = DRAWS, seed: int = 0) -> Resampled:
+def resample(sums: Sums, draws: int = DRAWS, seed: int | Sequence[int] = 0) -> Resampled:
     """Scores of all languages and runs over test sets drawn anew.
 
     Args:
-        seed: the same seed gives the same draws. Tasks that are averaged need seeds of their own
-            (`numpy.random.SeedSequence.spawn`, or any numbers that differ).
+        seed: the same seed gives the same draws. Tasks that are averaged need seeds of their own.
     """
     random = np.random.default_rng(seed)
     values = np.empty((draws, len(sums.languages), sums.runs))

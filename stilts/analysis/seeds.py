@@ -35,9 +35,11 @@ def cells(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         ss_between, df_between, ss_within, df_within: sums of squares and their degrees of freedom.
         size: the n0 of the method of moments: E[ms_between] = var_target + size x var_intermediate.
         share: mean of 1 / target seeds, over intermediate seeds.
+        fixed: whether there is no seed at all (retrieval by the published encoder), so that nothing could differ.
     """
     keys = list(by)
-    outer = scores.groupby([*keys, OUTER], dropna=False, sort=False)[VALUE].agg(["size", "mean", "var"]).reset_index()
+    groups = scores.groupby([*keys, OUTER], dropna=False, sort=False)
+    outer = groups[VALUE].agg(["size", "mean", "var"]).assign(seeded=groups[INNER].count()).reset_index()
     n = outer["size"].astype(float)
     outer["within"], outer["inverse"], outer["squared"] = outer["var"].fillna(0.0) * (n - 1), 1 / n, n**2
     outer["total"] = n * outer["mean"]
@@ -46,11 +48,12 @@ def cells(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     found = outer.groupby(keys, dropna=False, sort=False).agg(
         mean=("mean", "mean"), runs=("size", "sum"), units=(OUTER, "count"), levels=("size", "count"),
         ss_between=("between", "sum"), ss_within=("within", "sum"), share=("inverse", "mean"),
-        squared=("squared", "sum"),
+        squared=("squared", "sum"), seeded=("seeded", "sum"),
     ).reset_index()  # fmt: skip
     found["df_between"], found["df_within"] = found["levels"] - 1, found["runs"] - found["levels"]
     found["size"] = (found["runs"] - found["squared"] / found["runs"]) / found["df_between"].clip(lower=1)
-    return found.drop(columns=["levels", "squared"])
+    found["fixed"] = (found["units"] == 0) & (found["seeded"] == 0)
+    return found.drop(columns=["levels", "squared", "seeded"])
 
 
 def pooled(found: pd.DataFrame, over: Sequence[str]) -> pd.DataFrame:
@@ -68,7 +71,7 @@ def pooled(found: pd.DataFrame, over: Sequence[str]) -> pd.DataFrame:
 
 
 def components(found: pd.DataFrame) -> pd.DataFrame:
-    """What seeds change: var_target and var_intermediate (squared points, at least 0) and sd, of a single run, in points.
+    """What seeds change: var_target and var_intermediate (squared points, at least 0), sd of one run (points).
 
     Of each pooled cell, by the method of moments. With one target seed an intermediate seed the two cannot be told
     apart: var_target is NaN, and var_intermediate holds both. Without an intermediate phase it is 0; with a single
@@ -100,7 +103,7 @@ def differences(found: pd.DataFrame, baseline: str, match: Sequence[str]) -> tup
     )  # fmt: skip
     own, other = mine.iloc[places["own"]], theirs.iloc[places["other"]]
     estimate = own["mean"].to_numpy() - other["mean"].to_numpy()
-    seeds = np.minimum(_seeds(own), _seeds(other))
+    seeds = np.where(other["fixed"], _seeds(own), np.minimum(_seeds(own), _seeds(other)))
     interval = _interval(estimate, _coefficients(own) + _coefficients(other), own)
     return own.assign(seeds=seeds, scope=scope(own)), interval
 
@@ -134,6 +137,21 @@ def average(scores: pd.DataFrame, over: str, within: Sequence[str] = ()) -> pd.D
     return found[whole].rename(columns={"mean": VALUE}).drop(columns="count").reset_index(drop=True)
 
 
+def run_weights(runs: pd.DataFrame, recipes: Sequence[str], baseline: str | None = None) -> np.ndarray:
+    """(runs, recipes) weights that make each recipe's mean of its runs as `cells` does, less the baseline's if named.
+
+    Args:
+        runs: a row a run: recipe and intermediate_seed.
+    """
+    outer = runs.groupby(["recipe", OUTER], dropna=False)["recipe"].transform("size")
+    units = runs.groupby("recipe")[OUTER].transform("nunique", dropna=False)
+    share = 1.0 / (outer * units).to_numpy(dtype=np.float64)
+    arms = {
+        name: np.where(runs["recipe"] == name, share, 0.0) for name in [*recipes, *([baseline] if baseline else [])]
+    }
+    return np.stack([arms[name] - (arms[baseline] if baseline else 0.0) for name in recipes], axis=1)
+
+
 def _seeds(found: pd.DataFrame) -> np.ndarray:
     """How many seeds a cell's interval stands on."""
     return np.where(scope(found) == NESTED, found["units"], found["runs"])
@@ -149,7 +167,8 @@ def _coefficients(found: pd.DataFrame) -> np.ndarray:
     between = np.where(scope(found) == NESTED, 1 / found["pool_size"].to_numpy(float), 0.0)
     within = share - between
     within[np.isclose(share, between)] = 0.0
-    return np.stack([between, np.maximum(within, 0.0)], axis=1) / units[:, None]
+    once = np.stack([between, np.maximum(within, 0.0)], axis=1) / units[:, None]
+    return np.where(found["fixed"].to_numpy()[:, None], 0.0, once)
 
 
 def _interval(estimate: np.ndarray, coefficients: np.ndarray, found: pd.DataFrame) -> Interval:
