@@ -109,22 +109,20 @@ def cluster_sums(runs: Sequence[Mapping[str, Items]], parallel: bool) -> Sums:
     column = np.repeat(np.arange(len(languages)), [len(clusters[language]) for language in languages])
     cluster = np.concatenate([clusters[language] for language in languages])
     block_of = _components(column, len(languages) + cluster, len(languages) + int(cluster.max()) + 1)
+    values = [_values(runs, languages, what) for what in ("numerator", "denominator")]
     blocks = []
     for label in dict.fromkeys(block_of[: len(languages)].tolist()):
         own = np.flatnonzero(block_of[: len(languages)] == label)
         rows = np.isin(column, own)
         names, row = np.unique(cluster[rows], return_inverse=True)
         flat, shape = row * len(own) + np.searchsorted(own, column[rows]), (len(names), len(own))
-        parts = [
-            np.stack([_values(run, languages, what)[rows] for run in runs]) for what in ("numerator", "denominator")
-        ]
-        blocks.append(Block(own, *(_summed(part, flat, shape) for part in parts)))
+        blocks.append(Block(own, *(_summed(part[:, rows], flat, shape) for part in values)))
     return Sums(languages, len(runs), tuple(blocks))
 
 
-def _values(run: Mapping[str, Items], languages: Sequence[str], what: str) -> np.ndarray:
-    """One run's numerators or denominators in all languages, one after the other: float64 (items,)."""
-    return np.concatenate([getattr(run[language], what) for language in languages])
+def _values(runs: Sequence[Mapping[str, Items]], languages: Sequence[str], what: str) -> np.ndarray:
+    """Numerators or denominators of all languages, one after the other: float64 (runs, items)."""
+    return np.stack([np.concatenate([getattr(run[language], what) for language in languages]) for run in runs])
 
 
 def _summed(values: np.ndarray, place: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

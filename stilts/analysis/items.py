@@ -74,7 +74,7 @@ def read_items(path: Path, task: Task, metrics: Sequence[str], groups: Mapping[s
     """
     parts = [_PARTS[_kind(task, metric)] for metric in metrics]
     ids, names, rows = [], [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         try:
             item = json.loads(line)
             values = [part(item, metric) for part, metric in zip(parts, metrics, strict=True)]
@@ -92,16 +92,17 @@ def read_items(path: Path, task: Task, metrics: Sequence[str], groups: Mapping[s
     return Items(tuple(ids), tuple(names), table[:, 0].copy(), table[:, 1].copy())
 
 
-def read_groups(examples: Path, format_name: str) -> dict[str, str]:
+def read_groups(examples: Path, task: Task) -> dict[str, str]:
     """Example id -> group, from the `examples.jsonl` of a prepared set; empty where a format has no groups.
 
-    Where an id comes twice with different groups, its group is unknown.
+    Placeholders ("NS" in PAWS-X) group nothing. Where an id comes twice with different groups, its group is unknown.
     """
-    fields = GROUPS.get(format_name, ())
+    fields = GROUPS.get(task.format, ())
     found: dict[str, str] = {}
-    for line in examples.read_text(encoding="utf-8").splitlines() if fields else ():
+    for line in _lines(examples) if fields else ():
         example = json.loads(line)
-        group = next((str(example[field]) for field in fields if example[field]), "")
+        texts = (str(example[field]) for field in fields)
+        group = next((text for text in texts if text and text not in task.placeholders), "")
         if found.setdefault(str(example["id"]), group) != group:
             found[str(example["id"])] = ""
     return found
@@ -113,8 +114,8 @@ def set_groups(features: Path, sets: Sequence[SetRef]) -> dict[str, dict[str, st
     A set that is no longer there (features may be removed when a study is done) has no groups.
     """
     paths = {ref.language: features / ref.folder / EXAMPLES for ref in sets}
-    formats = {ref.language: TASKS[ref.task].format for ref in sets}
-    return {name: read_groups(path, formats[name]) if path.is_file() else {} for name, path in paths.items()}
+    tasks = {ref.language: TASKS[ref.task] for ref in sets}
+    return {name: read_groups(path, tasks[name]) if path.is_file() else {} for name, path in paths.items()}
 
 
 def run_items(
@@ -130,6 +131,11 @@ def run_items(
         )
         for ref in sets
     }
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file: texts in it may hold characters that `str.splitlines` takes for a line's end (U+2028)."""
+    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
 def _kind(task: Task, metric: str) -> str:

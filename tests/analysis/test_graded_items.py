@@ -93,8 +93,20 @@ def test_groups_of_examples(tmp_path: Path) -> None:
         {"id": "3", "article": "B", "context": "z"},
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    assert read_groups(path, "span") == {"1": "A", "2": "y", "3": ""}
-    assert read_groups(path, "tagging") == {}
+    assert read_groups(path, get_task("mlqa")) == {"1": "A", "2": "y", "3": ""}
+    assert read_groups(path, get_task("udpos")) == {}
+
+
+def test_lines_end_where_json_says(tmp_path: Path) -> None:
+    path = tmp_path / "dev-en.jsonl"
+    path.write_text('{"id": "a", "prediction": "x\u2028y\x85z", "correct": true}\n', encoding="utf-8")
+    assert read_items(path, get_task("xnli"), ["accuracy"]).ids == ("a",)
+
+
+def test_placeholders_group_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_text("".join(json.dumps({"id": str(k), "text_a": "NS"}) + "\n" for k in range(2)), encoding="utf-8")
+    assert read_groups(path, get_task("pawsx")) == {"0": "", "1": ""}
 
 
 def test_items_of_a_run_know_their_premises(tmp_path: Path) -> None:
