@@ -82,8 +82,8 @@ class Draws:
 
         Percentiles are taken so far out that few clusters do not make the interval too short: at the normal
         distribution's probability of sqrt((df + 1) / df) t(df) (Hesterberg, What Teachers Should Know About the
-        Bootstrap, 2015, section 4.3: 48 clusters make it 4 % longer). p is that of t = estimate / se, so that it is
-        not limited by the number of draws, as one counted from them would be.
+        Bootstrap, 2015: "expanded percentile"; 48 clusters make it 4 % longer). p is that of t = estimate / se, so that
+        it is not limited by the number of draws, as one counted from them would be.
         """
         test = t_interval(TEST_SET, self.estimate, self.se, self.df, level)
         reach = stats.norm.sf(np.sqrt((test.df + 1) / test.df) * stats.t.ppf(0.5 + level / 2, test.df))

@@ -52,7 +52,7 @@ def differences(targets: Sequence[TargetRuns], baseline: str, draws: int = DRAWS
     ]
     if not found:
         return pd.DataFrame()
-    rows = [part for target in found for part in (target.by_language(), target.over_languages())]
+    rows = [part for target in found for part in target.rows]
     shared = [name for name in found[0].recipes if all(name in target.recipes for target in found)]
     if shared and len(found) == len(targets) > 1:
         rows.append(_over_targets(found, shared, baseline))
@@ -60,30 +60,34 @@ def differences(targets: Sequence[TargetRuns], baseline: str, draws: int = DRAWS
 
 
 class _TargetDifferences:
-    """One target: draws of its test set, and its scores run by run."""
+    """One target's rows, and what a mean over targets needs. The draws of single runs, most of the memory, are let go.
+
+    Attributes:
+        rows: by language, and over languages.
+        average: draws of the differences over languages, in the order of `recipes`; `shared`: their overlap.
+        scores: over languages, run by run.
+    """
 
     def __init__(self, target: TargetRuns, recipes: list[str], baseline: str, draws: int, seed: int) -> None:
-        self.target, self.recipes, self.baseline = target, recipes, baseline
-        self.weights = seeds.run_weights(target.runs, recipes, baseline)
-        self.drawn = resample(target.sums, draws, [seed, crc32(target.target.encode())])
-        self.arms = pd.factorize(target.runs["recipe"])[0]
-        self.average: Draws = self.drawn.over_languages(self.weights)
-        self.shared = overlap(self.drawn.over_languages(np.eye(len(self.arms))), self.arms, self.weights)
-        self.scores = pd.concat([
+        self.recipes = recipes
+        languages, sums = target.sums.languages, target.sums
+        weights, arms = seeds.run_weights(target.runs, recipes, baseline), pd.factorize(target.runs["recipe"])[0]
+        drawn, single = resample(sums, draws, [seed, crc32(target.target.encode())]), np.eye(len(arms))
+        self.average: Draws = drawn.over_languages(weights)
+        self.shared = overlap(drawn.over_languages(single), arms, weights)
+        scores = pd.concat([
             target.runs.assign(target=target.target, language=language, value=values)
-            for language, values in zip(target.sums.languages, target.sums.scores, strict=True)
+            for language, values in zip(languages, sums.scores, strict=True)
         ])  # fmt: skip
-        self.averaged = seeds.average(self.scores, "language", ["target"])
-
-    def by_language(self) -> pd.DataFrame:
-        shared = overlap(self.drawn.by_language(np.eye(len(self.arms))), self.arms, self.weights)
-        test_set = self.drawn.by_language(self.weights).interval()
-        keys = [(recipe, language) for language in self.target.sums.languages for recipe in self.recipes]
-        return _rows(keys, _flat(test_set), shared.ravel(), self.scores, self.baseline)
-
-    def over_languages(self) -> pd.DataFrame:
-        keys = [(recipe, ALL) for recipe in self.recipes]
-        return _rows(keys, self.average.interval(), self.shared, self.averaged.assign(language=ALL), self.baseline)
+        self.scores = seeds.average(scores, "language", ["target"])
+        shared = overlap(Draws(drawn.estimate, drawn.values, drawn.df[:, None]), arms, weights)
+        keys = [(recipe, language) for language in languages for recipe in recipes]
+        whole = [(recipe, ALL) for recipe in recipes]
+        each = _flat(drawn.by_language(weights).interval())
+        self.rows = [
+            _rows(keys, each, shared.ravel(), scores, baseline),
+            _rows(whole, self.average.interval(), self.shared, self.scores.assign(language=ALL), baseline),
+        ]
 
 
 def _over_targets(parts: Sequence[_TargetDifferences], recipes: list[str], baseline: str) -> pd.DataFrame:
@@ -93,7 +97,7 @@ def _over_targets(parts: Sequence[_TargetDifferences], recipes: list[str], basel
         for part, own in zip(parts, places, strict=True)
     ]
     shared = np.sum([part.shared[own] for part, own in zip(parts, places, strict=True)], axis=0) / len(parts) ** 2
-    scores = pd.concat([part.averaged for part in parts])
+    scores = pd.concat([part.scores for part in parts])
     averaged = seeds.average(scores[scores["recipe"].isin([*recipes, baseline])], "target")
     keys = [(recipe, ALL) for recipe in recipes]
     test_set = over_tasks(draws).interval()

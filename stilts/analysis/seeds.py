@@ -3,8 +3,8 @@
 A run of a recipe has an intermediate seed, and target seeds nested in it: its score is y = mean + A(intermediate) +
 e(target). A run of the baseline has no intermediate phase: y = mean + e. Few seeds a cell tell little about their
 variance, so its sums of squares are pooled over cells that are alike (the recipes of one target), and the degrees of
-freedom are shown. Never over languages: one run gives them all. Mean squares by the method of moments, degrees of
-freedom by Satterthwaite (Searle, Casella and McCulloch, Variance Components, 1992, chapter 3 and section 5.8).
+freedom are shown. Never over languages: one run gives them all. Mean squares by the method of moments (Searle, Casella
+and McCulloch, Variance Components, 1992, chapter 3), degrees of freedom of their sums by Satterthwaite.
 """
 
 from __future__ import annotations
