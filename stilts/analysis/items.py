@@ -1,0 +1,181 @@
+"""Graded items of a prepared set, read from a run's predictions: what test sets are resampled from.
+
+Every metric of the benchmarks is a ratio of two sums over items, so each item carries its part of both:
+
+| metric | numerator | denominator |
+|---|---|---|
+| accuracy of an example | 1 where right | 1 |
+| accuracy of tags | right words | words |
+| exact match and F1 of an answer, average precision | the item's value (0-1) | 1 |
+| F1 of spans (seqeval) and of mined pairs | 2 x correct | gold + predicted |
+
+A set's metric in points is 100 x sum of numerators / sum of denominators; over any other choice of items, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stilts.config import SetRef
+from stilts.errors import InputError
+from stilts.tasks import TASKS
+from stilts.tasks.base import Task
+
+Parts = tuple[float, float]
+EXAMPLES = "examples.jsonl"  # of a prepared set: stilts.data.store
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "span": ("article", "context"),
+    "dual": ("article", "context"),
+    "pair": ("text_a",),
+    "retrieval": ("english",),
+}
+"""Format -> the fields of an example of which the first that is not empty names its group: articles of questions,
+premises of pairs, English sentences that several of Tatoeba's pairs share."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """The graded items of one set in one language, in file order.
+
+    Attributes:
+        ids: example ids; not always unique (TyDiQA).
+        groups: what items have in common beyond an id (an article, a premise), "" where nothing is known.
+        numerator, denominator: float64 (items,), see the module.
+    """
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    numerator: np.ndarray
+    denominator: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """The metric over all items in points; 0 where the denominators sum to 0, as `stilts.metrics.accuracy.f1`."""
+        below = float(self.denominator.sum())
+        return 100.0 * float(self.numerator.sum()) / below if below else 0.0
+
+
+def read_items(path: Path, task: Task, metrics: Sequence[str], groups: Mapping[str, str] | None = None) -> Items:
+    """The items of a file in `predictions/<task>/`, for the mean of one or more metrics.
+
+    Args:
+        metrics: those of `task.metrics` to average: `task.score_metrics` give the task's score. Several must be means
+            over items (exact match and F1 of answers).
+        groups: example id -> group, from `read_groups`; a prediction's own `cluster` comes first.
+
+    Raises InputError, naming file and line, for predictions that were not graded or are no JSON objects.
+    """
+    parts = [_PARTS[_kind(task, metric)] for metric in metrics]
+    ids, names, rows = [], [], []
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            item = json.loads(line)
+            values = [part(item, metric) for part, metric in zip(parts, metrics, strict=True)]
+            ids.append(str(item["id"]))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise InputError(
+                f"{path} line {number}: {type(error).__name__} {error}",
+                f"a graded prediction with {', '.join(metrics)}",
+                "score the run again where the file is damaged; a set without labels has no items",
+            ) from None
+        names.append(str(item.get("cluster") or (groups or {}).get(ids[-1], "")))
+        rows.append((sum(above for above, _ in values) / len(values), values[0][1]))
+        assert len(values) == 1 or all(below == 1 for _, below in values), "only means over items can be averaged"
+    table = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    return Items(tuple(ids), tuple(names), table[:, 0].copy(), table[:, 1].copy())
+
+
+def read_groups(examples: Path, task: Task) -> dict[str, str]:
+    """Example id -> group, from the `examples.jsonl` of a prepared set; empty where a format has no groups.
+
+    Placeholders ("NS" in PAWS-X) group nothing. Where an id comes twice with different groups, its group is unknown.
+    """
+    fields = GROUPS.get(task.format, ())
+    found: dict[str, str] = {}
+    for line in _lines(examples) if fields else ():
+        example = json.loads(line)
+        texts = (str(example[field]) for field in fields)
+        group = next((text for text in texts if text and text not in task.placeholders), "")
+        if found.setdefault(str(example["id"]), group) != group:
+            found[str(example["id"])] = ""
+    return found
+
+
+def set_groups(features: Path, sets: Sequence[SetRef]) -> dict[str, dict[str, str]]:
+    """Language -> example id -> group, for the sets of one task below a study's feature folder.
+
+    A set that is no longer there (features may be removed when a study is done) has no groups.
+    """
+    paths = {ref.language: features / ref.folder / EXAMPLES for ref in sets}
+    tasks = {ref.language: TASKS[ref.task] for ref in sets}
+    return {name: read_groups(path, tasks[name]) if path.is_file() else {} for name, path in paths.items()}
+
+
+def run_items(
+    run_folder: Path, sets: Sequence[SetRef], metrics: Sequence[str], groups: Mapping[str, Mapping[str, str]]
+) -> dict[str, Items]:
+    """Language -> items of one run, for the sets of one task; see `read_items` and `set_groups`."""
+    return {
+        ref.language: read_items(
+            run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl",
+            TASKS[ref.task],
+            metrics,
+            groups.get(ref.language),
+        )
+        for ref in sets
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file: texts in it may hold characters that `str.splitlines` takes for a line's end (U+2028)."""
+    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+
+
+def _kind(task: Task, metric: str) -> str:
+    if task.format == "mining":
+        return "pairs"
+    return f"{task.format}_{metric}" if task.format == "tagging" else metric
+
+
+def _right(item: Mapping[str, Any], metric: str) -> Parts:
+    return float(bool(item["correct"])), 1.0
+
+
+def _words(item: Mapping[str, Any], metric: str) -> Parts:
+    return float(item["correct"]), float(len(item["gold"]))
+
+
+def _spans(item: Mapping[str, Any], metric: str) -> Parts:
+    gold, predicted, correct = item["spans"]
+    return 2.0 * correct, float(gold + predicted)
+
+
+def _value(item: Mapping[str, Any], metric: str) -> Parts:
+    return float(item[metric]), 1.0
+
+
+def _precision(item: Mapping[str, Any], metric: str) -> Parts:
+    return float(item["average_precision"]), 1.0
+
+
+def _pairs(item: Mapping[str, Any], metric: str) -> Parts:
+    found, gold = item["prediction"], item["gold"]
+    return 2.0 * (found in gold), float((found is not None) + len(gold))
+
+
+_PARTS: dict[str, Callable[[Mapping[str, Any], str], Parts]] = {
+    "accuracy": _right,
+    "tagging_accuracy": _words,
+    "tagging_f1": _spans,
+    "exact_match": _value,
+    "f1": _value,
+    "map_at_20": _precision,
+    "pairs": _pairs,
+}
