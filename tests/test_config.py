@@ -38,7 +38,7 @@ SURFACE = {
     Sampling: "strategy cap temperature weights",
     Mlm: "share languages learning_rate exponent",
     Budget: "steps examples epochs",
-    Target: "tasks languages benchmark per_task seeds",
+    Target: "tasks languages benchmark per_task seeds keep_models",
     RetrievalSettings: "layer pooling query_side tuned_on",
     Evaluation: "split selection conditions",
     ModelSettings: "name revision dtype",

@@ -41,18 +41,24 @@ def test_a_time_limit(study: TinyStudy, undisturbed: Undisturbed) -> None:
     assert study.results("run") == undisturbed()
 
 
-def test_a_requeued_element_of_an_array(study: TinyStudy, undisturbed: Undisturbed) -> None:
-    for run in ("other", "run"):
+def test_elements_of_an_array_are_requeued_alone(study: TinyStudy, undisturbed: Undisturbed) -> None:
+    runs = ("run", "other", "last")
+    for run in runs:
         study.add(run, hold=4)
-    job = study.submit("other", "run", array=True, throttle=2)
-    study.until_held("other")
-    study.until_held("run")
-    study.cluster.run("scontrol", "requeue", f"{job}_1")
-    study.until(lambda: len(starts(study, "run")) == 2, "the element's second start")
+    job = study.submit(*runs, array=True, throttle=3)
+    for run in runs:
+        study.until_held(run)
+    study.cluster.run("scontrol", "requeue", f"{job}_0")  # as an administrator does
+    # as before a time limit: its script requeues the job, whose own id is the array's
+    study.cluster.run("scancel", "--signal=USR1", f"{job}_2")
+    for run in ("run", "last"):
+        study.until(lambda run=run: len(starts(study, run)) == 2, f"the second start of {run}")  # type: ignore[misc]
     study.release("other")
-    finish(study, f"{job}_1", "run", restarts=1)
-    finish(study, f"{job}_0", "other", restarts=0)
+    finish(study, f"{job}_0", "run", restarts=1)
+    finish(study, f"{job}_2", "last", restarts=1)
+    finish(study, f"{job}_1", "other", restarts=0)
     assert starts(study, "other") == [(0, 0)]
+    assert starts(study, "last") == [(0, 0), (1, 4)]
     assert study.results("run") == undisturbed()
 
 
