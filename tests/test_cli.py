@@ -73,19 +73,31 @@ def test_help_is_fast(words):
 
 
 @pytest.mark.slow
-def test_the_paper_is_planned_in_a_second_without_torch(tmp_path):
+def in_a_second_without_torch(tmp_path, *words):
+    """What a command prints of the paper's study as JSON."""
     script = (
-        "import sys, json; sys.argv = ['stilts', 'plan', sys.argv[1], 'output_dir=' + sys.argv[2], '--json']\n"
+        "import sys; sys.argv = ['stilts', *sys.argv[1:], '--json']\n"
         "from stilts.cli import main\n"
         "try: main()\n"
         f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)\n"
     )
-    runs = [python("-c", script, STUDIES / "phang2020.yaml", tmp_path) for _ in range(3)]
+    paper = STUDIES / "phang2020.yaml"
+    runs = [python("-c", script, words[0], paper, f"output_dir={tmp_path}", *words[1:]) for _ in range(3)]
     done = runs[0][0]
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "[]"
     assert min(seconds for _, seconds in runs) < 1.0
-    plan = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_the_jobs_of_the_paper_are_rendered_in_a_second_without_torch(tmp_path):
+    jobs = in_a_second_without_torch(tmp_path, "submit", "launch.profile=gpu", "--dry-run")["jobs"]
+    assert len(jobs) == 40
+    assert sum(len(job["runs"]) for job in jobs) == 259
+
+
+def test_the_paper_is_planned_in_a_second_without_torch(tmp_path):
+    plan = in_a_second_without_torch(tmp_path, "plan")
     recipes = {row["recipe"] for row in plan["runs"]}
     nine = ["anli_plus", "mnli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa"]
     assert recipes == {"none", *nine, "multi", "mlm", "multi+mlm"}
