@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ _CONFIG = {
 
 def write_study(folder: Path, runs: int) -> Path:
     """A study file with at least so many runs, and the configuration of its model."""
+    return write_recipes(folder, runs, {"target": {"tasks": list(TARGETS), "seeds": list(TARGET_SEEDS)}})
+
+
+def write_recipes(folder: Path, runs: int, settings: dict[str, Any]) -> Path:
+    """A study file with `settings` and as many recipes of two tasks as give so many runs."""
     model = folder / "model"
     model.mkdir(parents=True)
     (model / "config.json").write_text(json.dumps(_CONFIG))
@@ -61,35 +67,46 @@ def write_study(folder: Path, runs: int) -> Path:
         number = len(recipes) - 1
         pair = [TASKS[number % len(TASKS)], TASKS[(number + 1 + number // len(TASKS)) % len(TASKS)]]
         recipes.append({"name": f"recipe{number}", "tasks": list(dict.fromkeys(pair))})
-        study = {
-            "name": "many",
-            "output_dir": str(folder / "outputs"),
-            "model": {"name": str(model)},
-            "intermediate": recipes,
-            "target": {"tasks": list(TARGETS), "seeds": list(TARGET_SEEDS)},
-            "seeds": list(SEEDS),
-        }
-        path.write_text(yaml.safe_dump(study, sort_keys=False))
-        # each seed of a recipe brings its own run and as many as the baseline has
         if number == 0:
+            _write(path, folder, recipes, settings)
             expanded = expand(load_study(path)).runs
             baseline = sum(run.recipe == "none" for run in expanded)
+        # each seed of a recipe brings its own run and as many as the baseline has
         if baseline + (len(recipes) - 1) * len(SEEDS) * (baseline + 1) >= runs:
+            _write(path, folder, recipes, settings)
             return path
 
 
-def make_up(plan: Plan) -> None:
-    """Write what runs leave: 19 in 20 are done with all their scores, of the others some are running, some failed."""
+def _write(path: Path, folder: Path, recipes: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+    study = {
+        "name": "many",
+        "output_dir": str(folder / "outputs"),
+        "model": {"name": str(folder / "model")},
+        "intermediate": recipes,
+        **settings,
+        "seeds": list(SEEDS),
+    }
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+
+
+def make_up(plan: Plan, runs: Sequence[RunSettings] = (), every: int = EVERY) -> None:
+    """Write what runs leave: most are done with all their scores, of the others some are running, some failed.
+
+    Args:
+        plan: the study.
+        runs: those to make up; none for all.
+        every: of so many runs one is not done.
+    """
     draw = random.Random(1)
     cells: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         cells.setdefault(cell.run, []).append(cell)
-    for index, run in enumerate(plan.runs):
+    for index, run in enumerate(runs or plan.runs):
         status = Status("done", 1, 0, 1000, 1000, 0.5, 9000.0, error=None)
-        if index % EVERY == EVERY - 1:
+        if index % every == every - 1:
             here = {"host": "elsewhere", "pid": 1}
             status = Status("running", 1, 0, 400, 1000, 0.8, 9000.0, time.time(), [here])
-            if index % (2 * EVERY) == EVERY - 1:
+            if index % (2 * every) == every - 1:
                 status = Status("failed", 1, 0, 400, 1000, 0.8, error="OSError: No space left on device")
         folder = plan.run_folder(run.run)
         write_status(folder, status)
@@ -114,7 +131,7 @@ def measure(command: list[str]) -> tuple[float, float, float, int]:
     began = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-m", "stilts", *command], **quiet)
-    _, state, usage = os.wait4(process.pid, 0)
+    _, state, usage = os.wait4(process.pid, 0)  # with the children that it has waited for
     process.returncode = os.waitstatus_to_exitcode(state)
     wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
     return wall, cpu, usage.ru_maxrss * 1024 / 1e6, process.returncode

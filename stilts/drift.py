@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from stilts.config import RunSettings, Training
@@ -22,6 +22,7 @@ _NO_RESULT = (
     "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "keep_model",
     "allow_drift",
 )  # fmt: skip
+_RESULT = tuple(field.name for field in fields(RunSettings) if field.name not in _NO_RESULT)
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (
     "log_every", "save_every", "keep_last", "keep_every", "stop_after", "save_grace", "max_bad_steps", "step_timeout",
@@ -60,6 +61,31 @@ def decisive(settings: RunSettings | Mapping[str, Any]) -> dict[str, Any]:
     facts["training"] = decisive_training(content["training"])
     facts["init"] = content.get("init_hash")
     return facts
+
+
+class DecisiveTexts:
+    """The JSON text of `decisive`, keys sorted, for many runs: settings that they share are turned into text once."""
+
+    def __init__(self) -> None:
+        self._same: dict[int, tuple[Any, str]] = {}  # by identity of the setting, which it keeps
+        self._known: dict[str, str] = {}
+
+    def of(self, run: RunSettings) -> str:
+        """What `json.dumps(decisive(run), sort_keys=True)` gives."""
+        parts = {name: self._text(name, getattr(run, name)) for name in _RESULT}
+        parts["init"] = json.dumps(run.init_hash)
+        return "{" + ", ".join(f'"{key}": {parts[key]}' for key in sorted(parts)) + "}"
+
+    def _text(self, name: str, value: Any) -> str:
+        if value is None or value == []:
+            return "null" if value is None else "[]"
+        if id(value) not in self._same:
+            key = repr(value)
+            if key not in self._known:
+                content = decisive_training(value) if name == "training" else plain(value)
+                self._known[key] = json.dumps(content, sort_keys=True)
+            self._same[id(value)] = (value, self._known[key])
+        return self._same[id(value)][1]
 
 
 def decisive_training(training: Training | Mapping[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,9 @@ class Status:
     slurm: dict[str, Any] | None = None
 
 
+_FIELDS = frozenset(field.name for field in fields(Status))
+
+
 def this_rank() -> dict[str, Any]:
     """How this process names itself in `Status.ranks`."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
@@ -88,8 +91,7 @@ def recorded_status(run_folder: Path) -> Status:
     path = run_folder / STATUS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        known = {f.name for f in fields(Status)}
-        status = Status(**{key: value for key, value in content.items() if key in known})
+        status = Status(**{key: value for key, value in content.items() if key in _FIELDS})
         if status.state not in STATES:
             raise ValueError(f"state {status.state!r}")
     except FileNotFoundError:

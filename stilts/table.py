@@ -19,4 +19,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def mean(values: Iterable[float | None]) -> float | None:
     """The mean, or None if a value is missing or there is none."""
     known = list(values)
-    return None if not known or any(v is None for v in known) else fmean(v for v in known if v is not None)
+    return None if not known or None in known else fmean(known)  # type: ignore[arg-type]

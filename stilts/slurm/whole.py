@@ -15,7 +15,7 @@ from stilts.slurm.standing import BROKEN, standing, time_left, waits_for
 from stilts.slurm.starts import read_starts
 from stilts.slurm.submitted import SubmittedJob, latest_places, recorded_jobs
 from stilts.status import Status, study_status
-from stilts.study.plan import Cell, Plan
+from stilts.study.plan import Plan
 from stilts.study.tables import scores_of_run
 
 _ATTEMPT = "attempt.json"  # as old as the run's current start
@@ -97,9 +97,6 @@ def look(plan: Plan, slurm: Slurm | None = None, scores: bool = True) -> Whole:
     places = {name: _place(status, latest.get(name)) for name, status in states.items()}
     answer = _ask(cluster, queue, {name: place for name, place in places.items() if place}, states)
     names = {job.job: job.name.removeprefix(f"{plan.study.name}.") for job in jobs}
-    cells: dict[str, list[Cell]] = {}
-    for cell in plan.cells:
-        cells.setdefault(cell.run, []).append(cell)
     found: dict[str, RunStanding] = {}
     for run in plan.runs:
         status, place, last = states[run.run], places[run.run], latest.get(run.run)
@@ -114,7 +111,7 @@ def look(plan: Plan, slurm: Slurm | None = None, scores: bool = True) -> Whole:
         elif one.state == "running":
             one = replace(one, left=_left(plan.run_folder(run.run), status))
         elif one.state == "done" and scores:
-            one = replace(one, scores=scores_of_run(plan, run, cells.get(run.run, [])))
+            one = replace(one, scores=scores_of_run(plan, run))
         found[run.run] = one
     return Whole(plan, list(found.values()), list(_without_runs(plan.folder, jobs, answer, names)), answer.silent)
 

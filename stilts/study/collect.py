@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stilts.files import write_text
+from stilts.json_text import json_text
 from stilts.study.deltas import COLUMNS, deltas
-from stilts.study.marks import find_marks
 from stilts.study.plan import Plan
-from stilts.study.scores import KEYS, read_scores
+from stilts.study.score_rows import KEYS
+from stilts.study.score_store import ScoreStore
+from stilts.study.scores import Scores, read_scores
+from stilts.study.show import count_cells
+from stilts.study.started import refuse_other_settings
 from stilts.study.submission import Submission, write_submissions
-from stilts.study.tables import by_language, marked_rows, xtreme, xtreme_markdown
+from stilts.study.tables import BY_LANGUAGE, by_language, marked_rows, xtreme
+from stilts.study.tables_text import xtreme_latex, xtreme_markdown
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Collected:
         cells: number of planned cells (recipe x target x language).
         submissions: the folders for a leaderboard that were written, one a recipe of a study that reports test sets.
         unlabelled: the entries of `missing` of which all was done but the test set has no labels.
+        repeated: score rows that repeat another one with the same value; each score counts once.
+        seconds: that the statistics took.
     """
 
     folder: Path
@@ -40,6 +48,8 @@ class Collected:
     cells: int
     submissions: list[Submission] = field(default_factory=list)
     unlabelled: list[dict[str, str]] = field(default_factory=list)
+    repeated: int = 0
+    seconds: float = 0.0
 
     def unlabelled_lines(self) -> list[str]:
         """`unlabelled` as text, the languages of a recipe and target in one line."""
@@ -50,47 +60,62 @@ class Collected:
                 for (recipe, target, reason), codes in languages.items()]  # fmt: skip
 
 
-def collect(plan: Plan) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv}, by_language.csv, deltas.csv and submission/ from the scores there are.
+def collect(plan: Plan, check: bool = False) -> Collected:
+    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv and submission/ from what was scored.
 
     Another process that collects the same study is waited for.
+
+    Args:
+        plan: the study.
+        check: raise InputError if a run was started with other settings.
     """
     from filelock import FileLock
 
     plan.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(plan.folder / ".collect.lock", mode=0o664):
-        return _collect(plan)
+        return _collect(plan, check)
 
 
-def _collect(plan: Plan) -> Collected:
+def _collect(plan: Plan, check: bool) -> Collected:
     folder = plan.folder / "results"
-    scores = read_scores(plan)
+    store = ScoreStore(plan.folder / ".collect.npz", folder / "scores.csv")
+    with contextlib.closing(store):
+        if check:
+            store.started = refuse_other_settings(plan, store.started)
+        scores = read_scores(plan, store)
+        written = store.write_csv(",".join((*KEYS, "marks")) + "\n", scores.runs)  # the largest file, in the meantime
+        collected = _tables(plan, scores, folder)
+        written.result()
+        store.save()
+    return collected
+
+
+def _tables(plan: Plan, scores: Scores, folder: Path) -> Collected:
     content = xtreme(plan, scores)
     text = xtreme_markdown(content, plan)
     header, rows = marked_rows(content, plan)
-    languages = by_language(plan, scores)
-    marks = find_marks(plan, scores)
-    marked = (
-        {**row, "marks": " ".join(marks.of(cell.recipe, cell.target, cell.language))}
-        for cell, row in scores.rows.items()
-    )
-    write_text(folder / "scores.csv", _csv((*KEYS, "marks"), marked))
-    write_text(folder / "by_language.csv", _csv(list(languages[0]) if languages else (), languages))
-    write_text(folder / "deltas.csv", _csv(COLUMNS, deltas(plan, scores)))
-    write_text(folder / "xtreme.csv", _csv(header, [dict(zip(header, row, strict=True)) for row in rows]))
+    write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
+    began = time.perf_counter()
+    differences = [[row[key] for key in COLUMNS] for row in deltas(plan, scores)]
+    seconds = time.perf_counter() - began
+    write_text(folder / "deltas.csv", _csv(COLUMNS, differences))
+    write_text(folder / "xtreme.csv", _csv(header, rows))
     write_text(folder / "xtreme.md", text)
-    write_text(folder / "xtreme.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    cells = {(cell.recipe, cell.target, cell.language) for cell in plan.cells}
+    write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
+    write_text(folder / "xtreme.json", json_text(content) + "\n")
     submissions = write_submissions(plan, scores)
-    bare = [one for one in content["missing"] if {k: one[k] for k in one if k != "reason"} in content["unlabelled"]]
-    failed = [one for one in content["missing"] if one not in bare]
-    return Collected(folder, text, failed, scores.problems, len(cells), submissions, bare)
+    bare = {tuple(one.values()) for one in content["unlabelled"]}
+    unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
+    failed = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) not in bare]
+    return Collected(
+        folder, text, failed, scores.problems, count_cells(plan), submissions, unlabelled, scores.repeated, seconds
+    )
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Comma-separated text; None becomes an empty field."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue()

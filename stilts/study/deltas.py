@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 from stilts.study.marks import find_marks
-from stilts.study.plan import Cell, Plan
+from stilts.study.plan import Plan
 from stilts.study.scores import Scores
 
 COLUMNS = ("recipe", "baseline", "target", "language", "metric", "delta", "low", "high", "p", "n", "seeds", "marks")
@@ -29,7 +29,7 @@ def deltas(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
     """
     if plan.baseline is None:
         return []
-    arms, rows, marks = _arms(plan, scores), [], find_marks(plan, scores)
+    arms, rows, marks = _arms(scores), [], find_marks(plan, scores)
     base = {key[1:]: arm for key, arm in arms.items() if key[0] == plan.baseline}
     pairs = {key: (arm, base[key[1:]]) for key, arm in arms.items() if key[0] != plan.baseline and key[1:] in base}
     intervals = welch([(units, other) for (units, _), (other, _) in pairs.values()])
@@ -64,32 +64,28 @@ def welch(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[Inte
     return found
 
 
-def _arms(plan: Plan, scores: Scores) -> dict[tuple[str, str, str, str], tuple[list[float], int]]:
+def _arms(scores: Scores) -> dict[tuple[str, str, str, str], tuple[list[float], int]]:
     """(recipe, target, language or ALL, metric) -> values by seed unit and number of examples; complete cells only."""
-    cells: dict[tuple[str, str, str], dict[str, list[Cell]]] = {}
-    for cell in plan.cells:
-        languages = cells.setdefault((cell.recipe, cell.target, cell.metric), {})
-        languages.setdefault(cell.language, []).append(cell)
     arms: dict[tuple[str, str, str, str], tuple[list[float], int]] = {}
-    for (recipe, target, metric), languages in cells.items():
-        whole = {
-            language: {(c.intermediate_seed, c.target_seed): float(scores.rows[c]["value"]) for c in group}
-            for language, group in languages.items()
-            if all(c in scores.rows for c in group)
-        }
-        counts = {language: int(scores.rows[languages[language][0]]["n"]) for language in whole}
-        for language, values in whole.items():
-            arms[(recipe, target, language, metric)] = (_units(values), counts[language])
-        if len(whole) == len(languages):
-            seeds = next(iter(whole.values()))
-            overall = {seed: fmean(values[seed] for values in whole.values()) for seed in seeds}
-            arms[(recipe, target, ALL, metric)] = (_units(overall), sum(counts.values()))
+    for recipe, blocks in scores.blocks.items():
+        for block in blocks:
+            seeds = [(own.run.seeds["intermediate"], own.run.seeds["target"]) for own in block.runs]
+            languages: dict[tuple[str, str], list[tuple[str, tuple[float | None, ...], int]]] = {}
+            for (place, values), n in zip(block.columns(), block.runs[0].counts, strict=True):
+                languages.setdefault((place.target, place.metric), []).append((place.language, values, n))
+            for (target, metric), found in languages.items():
+                whole = [(language, cast("tuple[float, ...]", v), n) for language, v, n in found if None not in v]
+                for language, values, n in whole:
+                    arms[recipe, target, language, metric] = (_units(seeds, values), n)
+                if len(whole) == len(found):
+                    overall = [fmean(column) for column in zip(*(values for _, values, _ in whole), strict=True)]
+                    arms[recipe, target, ALL, metric] = (_units(seeds, overall), sum(n for *_, n in whole))
     return arms
 
 
-def _units(values: dict[Seeds, float]) -> list[float]:
+def _units(seeds: Sequence[Seeds], values: Sequence[float]) -> list[float]:
     """One value a seed of the outermost phase that has several."""
-    first = dict.fromkeys(intermediate for intermediate, _ in values)
-    if len(first) == 1:
-        return list(values.values())
-    return [fmean(v for (intermediate, _), v in values.items() if intermediate == seed) for seed in first]
+    units: dict[int | None, list[float]] = {}
+    for (intermediate, _), value in zip(seeds, values, strict=True):
+        units.setdefault(intermediate, []).append(value)
+    return list(values) if len(units) == 1 else [fmean(own) for own in units.values()]

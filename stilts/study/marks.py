@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from stilts.config import Recipe, RunSettings
 from stilts.study.plan import Plan
-from stilts.study.scores import Scores
+from stilts.study.score_rows import CHOSEN_ON, SAME_DATA
 from stilts.tasks import TASKS
 
-CHOSEN_ON, SAME_DATA = "chosen_on", "same_data"
+if TYPE_CHECKING:
+    from stilts.study.scores import Scores
+
 SIGNS = {CHOSEN_ON: "†", SAME_DATA: "‡"}
 MEANINGS = {
     CHOSEN_ON: "holds a cell that is reported on the set its checkpoint or threshold was chosen on",
     SAME_DATA: "the recipe trained on the target's own training data",
 }
-_BEST = "best:"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Marks:
 
     def of(self, recipe: str, target: str, language: str | None = None) -> tuple[str, ...]:
         """The marks of a cell, or with no language those of any cell of the recipe and target."""
-        languages = self.chosen_on.get((recipe, target), ())
+        languages, same = self.chosen_on.get((recipe, target), ()), (recipe, target) in self.same_data
+        if not languages and not same:  # nearly all cells of a large study
+            return ()
         chosen = bool(languages) if language is None else language in languages
-        found = {CHOSEN_ON: chosen, SAME_DATA: (recipe, target) in self.same_data}
+        found = {CHOSEN_ON: chosen, SAME_DATA: same}
         return tuple(mark for mark, holds in found.items() if holds)
 
     @property
@@ -62,16 +65,10 @@ class Marks:
 def find_marks(plan: Plan, scores: Scores) -> Marks:
     """The marks of a study: those of choice from the scores there are, those of data from the plan."""
     chosen: dict[tuple[str, str], dict[str, None]] = {}
-    for cell, row in scores.rows.items():
-        if f"{cell.target}/{cell.split}/{cell.language}" in chosen_sets(str(row["selection"])):
-            chosen.setdefault((cell.recipe, cell.target), {})[cell.language] = None
+    for own in scores.runs.values():
+        for place in (own.places[number] for number in own.chosen):
+            chosen.setdefault((own.run.recipe, place.target), {})[place.language] = None
     return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(same_data(plan)))
-
-
-@lru_cache(1024)  # rows have few selections, and there may be fifty thousand rows
-def chosen_sets(selection: str) -> frozenset[str]:
-    """The sets `<task>/<split>/<language>` that a score row's `selection` names; empty for the last checkpoint."""
-    return frozenset(selection.removeprefix(_BEST).split("+") if selection.startswith(_BEST) else ())
 
 
 def data_of(task: str) -> set[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stilts.config import Recipe, RunSettings, Sampling, SetRef, Study, Training
 from stilts.data.specs import SetSpec
-from stilts.drift import decisive
+from stilts.drift import DecisiveTexts
 from stilts.errors import InputError
 from stilts.study.checks import check_study, is_baseline, not_in_this_version
 from stilts.study.resolve import intermediate_length, intermediate_training
@@ -28,6 +28,15 @@ from stilts.study.text import resolved_mlm, text_sets
 from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 
 BASELINE = Recipe("none")  # what a study without recipes runs
+
+
+class Place(NamedTuple):
+    """One score that a run is to give; runs with the same evaluation sets share the objects."""
+
+    target: str
+    language: str
+    metric: str
+    split: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,6 @@ class Plan:
         recipes: the recipes, at least the baseline.
         runs: every run, each after those it needs.
         specs: the sets to prepare, each once.
-        cells: the scores to expect.
         later: settings that this version cannot carry out, one line each.
     """
 
@@ -61,7 +69,6 @@ class Plan:
     recipes: tuple[Recipe, ...]
     runs: tuple[RunSettings, ...]
     specs: tuple[SetSpec, ...]
-    cells: tuple[Cell, ...]
     later: tuple[str, ...] = ()
 
     @property
@@ -74,7 +81,35 @@ class Plan:
         """The folder of prepared sets."""
         return Path(self.study.data.cache_dir or self.folder / "features")
 
-    @property
+    @cached_property
+    def places(self) -> dict[str, tuple[Place, ...]]:
+        """Run id -> the scores to expect of it, for the runs that are scored."""
+        known: dict[int, tuple[Place, ...]] = {}  # by identity: runs of one group of targets share their list of sets
+        out = {}
+        for run in self.runs:
+            sets = run.evaluation_sets
+            if sets and id(sets) not in known:
+                known[id(sets)] = tuple(
+                    Place(ref.task, ref.language, metric, ref.split)
+                    for ref in sets
+                    for metric in get_task(ref.task).metrics
+                )
+            if sets:
+                out[run.run] = known[id(sets)]
+        return out
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The scores to expect, one by one: of a large study a million, so `places` where that is enough."""
+        runs = {run.run: run for run in self.runs}
+        return tuple(
+            Cell(name, runs[name].recipe, place.target, place.language, place.metric, place.split,
+                 runs[name].seeds["intermediate"], runs[name].seeds["target"])
+            for name, places in self.places.items()
+            for place in places
+        )  # fmt: skip
+
+    @cached_property
     def targets(self) -> tuple[str, ...]:
         """Ids of the planned target tasks, in the order of the study."""
         evaluated = {name for run in self.runs for name in run.evaluates}
@@ -122,7 +157,6 @@ def expand(study: Study) -> Plan:
         recipes=recipes,
         runs=tuple(builder.runs.values()),
         specs=tuple(builder.specs),
-        cells=tuple(_cells(builder.runs.values())),
         later=tuple(not_in_this_version(study)),
     )
 
@@ -138,6 +172,8 @@ class _Builder:
         self.heldout = {_articles(get_task(spec.task)) for spec in chosen_on if spec.part == "heldout"}
         self.runs: dict[str, RunSettings] = {}
         self.specs: dict[SetSpec, SetRef] = {}
+        self._shared: dict[int, tuple[Sequence[SetSpec], list[SetRef]]] = {}  # by identity of the sets, which it keeps
+        self._decisive = DecisiveTexts()
         cache = study.data.cache_dir
         self._features = str(Path(cache).absolute()) if cache else RunSettings.features
 
@@ -210,10 +246,13 @@ class _Builder:
         return train, select
 
     def _refs(self, specs: Sequence[SetSpec]) -> list[SetRef]:
-        for spec in specs:
-            if spec not in self.specs:
-                self.specs[spec] = spec.ref(self.study.model, self.study.data, self.scored)
-        return [self.specs[spec] for spec in specs]
+        """Where the sets lie: one list for one sequence of sets, so that what is made of it is made once."""
+        if id(specs) not in self._shared:
+            for spec in specs:
+                if spec not in self.specs:
+                    self.specs[spec] = spec.ref(self.study.model, self.study.data, self.scored)
+            self._shared[id(specs)] = (specs, [self.specs[spec] for spec in specs])
+        return self._shared[id(specs)][1]
 
     def _add(self, name: str, **values: Any) -> str:
         if name in self.runs:
@@ -229,13 +268,16 @@ class _Builder:
             features=self._features,
             **values,
         )
-        self.runs[name] = replace(run, settings_hash=settings_hash(run))
+        self.runs[name] = replace(run, settings_hash=settings_hash(run, self._decisive))
         return name
 
 
-def settings_hash(run: RunSettings) -> str:
-    """Twelve hex digits of everything that can change a run's result, the runs it needs included."""
-    return hashlib.sha256(json.dumps(decisive(run), sort_keys=True).encode()).hexdigest()[:12]
+def settings_hash(run: RunSettings, texts: DecisiveTexts | None = None) -> str:
+    """Twelve hex digits of everything that can change a run's result, the runs it needs included.
+
+    `texts`: what many runs of a plan share.
+    """
+    return hashlib.sha256((texts or DecisiveTexts()).of(run).encode()).hexdigest()[:12]
 
 
 def _articles(task: Task) -> str:
@@ -247,13 +289,3 @@ def plan_row(run: RunSettings) -> dict[str, Any]:
     """One line of `plan.jsonl`."""
     keys = ("run", "kind", "recipe", "trains_on", "evaluates", "needs", "seeds", "settings_hash")
     return {key: getattr(run, key) for key in keys}
-
-
-def _cells(runs: Any) -> list[Cell]:
-    return [
-        Cell(run.run, run.recipe, ref.task, ref.language, metric, ref.split, run.seeds["intermediate"],
-             run.seeds["target"])
-        for run in runs
-        for ref in run.evaluation_sets
-        for metric in get_task(ref.task).metrics
-    ]  # fmt: skip

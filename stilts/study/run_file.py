@@ -8,6 +8,8 @@ from typing import Any
 from stilts.config import RunSettings
 from stilts.settings import plain
 
+_FIELDS = tuple(field.name for field in fields(RunSettings))
+
 
 def run_yaml(run: RunSettings) -> str:
     """The text of a `run.yaml`, which `stilts.config.load_run` reads back."""
@@ -32,12 +34,21 @@ class RunTexts:
         Quoting.add_representer(str, quoted)
         self._dump, self._dumper = yaml.dump, Quoting
         self._known: dict[tuple[str, str], str] = {}
+        self._same: dict[tuple[str, int], tuple[Any, str]] = {}  # by identity of the setting, which it keeps
 
     def of(self, run: RunSettings) -> str:
         """The text of one run's file."""
-        return "".join(self._setting(field.name, getattr(run, field.name)) for field in fields(run))
+        return "".join([self._setting(name, getattr(run, name)) for name in _FIELDS])
 
     def _setting(self, name: str, value: Any) -> str:
+        found = self._same.get((name, id(value)))
+        if found is None:
+            found = self._same[name, id(value)] = (value, self._text(name, value))
+        return found[1]
+
+    def _text(self, name: str, value: Any) -> str:
+        if name.endswith("_hash") and value and value.isalnum():  # hex digits, of each run its own
+            return f'{name}: "{value}"\n' if value[0].isdigit() else f"{name}: {value}\n"
         key = (name, repr(value))
         if key not in self._known:
             content = {name: plain(value)}

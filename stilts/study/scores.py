@@ -1,26 +1,69 @@
-"""Reads `runs/*/scores.jsonl` and compares them with the cells that the plan expects."""
+"""The scores of a study's runs beside the places that the plan has for them."""
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from stilts.config import RunSettings
 from stilts.status import Status, read_status
-from stilts.study.plan import Cell, Plan
+from stilts.study.marks import same_data
+from stilts.study.plan import Cell, Place, Plan
+from stilts.study.read_runs import read_runs
+from stilts.study.score_rows import KEYS, PREDICTED, SCORES, Expected, RunRead
+from stilts.study.score_store import ScoreStore
+from stilts.table import mean
 
-SCORES, PREDICTED = "scores.jsonl", "predicted.jsonl"
-KEYS = (
-    "study", "run", "recipe", "target", "language", "split", "metric", "value", "n", "intermediate_seed",
-    "target_seed", "condition", "noise_seed", "step", "layer", "selection", "task_version", "git", "config_hash",
-)  # fmt: skip
-_KEYS = frozenset(KEYS)
-Row = dict[str, Any]
+__all__ = ["KEYS", "PREDICTED", "SCORES", "Block", "RunScores", "Scores", "read_scores", "why_missing"]
+
+
+@dataclass
+class RunScores:
+    """The scores of one run; numbers are indices into `places`.
+
+    Attributes:
+        run: its settings.
+        places: the scores that the plan expects of it.
+        values: points (0-100), None where there is no score.
+        counts: scored examples, 0 where there is no score.
+        missing: why a place has no score.
+        predicted: those of them whose test set has no labels -> number of predictions.
+        chosen: places that are reported on the set which their checkpoint or threshold was chosen on.
+    """
+
+    run: RunSettings
+    places: tuple[Place, ...]
+    values: list[float | None]
+    counts: list[int]
+    missing: dict[int, str] = field(default_factory=dict)
+    predicted: dict[int, int] = field(default_factory=dict)
+    chosen: Sequence[int] = ()
+
+    def at(self, target: str, language: str) -> list[int]:
+        """The places of a target and language, one a metric."""
+        return [i for i, place in enumerate(self.places) if (place.target, place.language) == (target, language)]
+
+
+@dataclass
+class Block:
+    """The runs of one recipe that are scored in the same places: one group of targets, with all its seeds."""
+
+    recipe: str
+    places: tuple[Place, ...]
+    runs: list[RunScores]
+
+    def columns(self) -> Iterator[tuple[Place, tuple[float | None, ...]]]:
+        """Each place with its scores in the order of the runs."""
+        return zip(self.places, zip(*(run.values for run in self.runs), strict=True), strict=True)
+
+    @cached_property
+    def means(self) -> list[float | None]:
+        """The mean over the runs at each place; None where a score is missing."""
+        return [mean(values) for _, values in self.columns()]
 
 
 @dataclass
@@ -28,56 +71,63 @@ class Scores:
     """What was found.
 
     Attributes:
-        rows: the valid rows, one a cell, in the plan's order.
-        missing: cell -> why it has no score.
-        predicted: those of them whose test set has no labels -> number of predictions.
+        runs: run id -> its scores, in the plan's order, for the runs that are scored.
         problems: what is wrong in the files, one line each.
+        repeated: rows that repeat a score with the same value.
     """
 
-    rows: dict[Cell, Row] = field(default_factory=dict)
-    missing: dict[Cell, str] = field(default_factory=dict)
-    predicted: dict[Cell, int] = field(default_factory=dict)
+    runs: dict[str, RunScores] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    repeated: int = 0
 
     def value(self, cell: Cell) -> float | None:
         """The cell's score in points, or None."""
-        row = self.rows.get(cell)
-        return None if row is None else float(row["value"])
+        own = self.runs[cell.run]
+        return own.values[own.places.index(Place(cell.target, cell.language, cell.metric, cell.split))]
+
+    @cached_property
+    def blocks(self) -> dict[str, list[Block]]:
+        """Recipe -> its blocks, in the plan's order."""
+        found: dict[str, dict[int, Block]] = {}
+        for own in self.runs.values():
+            blocks = found.setdefault(own.run.recipe, {})
+            blocks.setdefault(id(own.places), Block(own.run.recipe, own.places, [])).runs.append(own)
+        return {recipe: list(blocks.values()) for recipe, blocks in found.items()}
 
 
-def read_scores(plan: Plan) -> Scores:
-    """All scores of a study. No broken file stops it: what cannot be used is named in `problems` and `missing`."""
-    expected: dict[str, dict[tuple[str, str, str], Cell]] = {}
-    for cell in plan.cells:
-        expected.setdefault(cell.run, {})[(cell.target, cell.language, cell.metric)] = cell
+def read_scores(plan: Plan, store: ScoreStore | None = None) -> Scores:
+    """All scores of a study. No broken file stops it: what cannot be used is named in `problems` and `missing`.
+
+    Args:
+        plan: the study.
+        store: what an earlier call has read and what this one reads, for scores.csv.
+    """
+    pairs = same_data(plan)
+    targets = {recipe: frozenset(t for _, t in group) for recipe, group in groupby(sorted(pairs), lambda pair: pair[0])}
     runs = {run.run: run for run in plan.runs}
-    states = {name: read_status(plan.run_folder(name)) for name in runs}
+    expected = {
+        name: expected_of(plan, runs[name], targets.get(runs[name].recipe, frozenset())) for name in plan.places
+    }
+    found = _read(expected, store)
+    states = _States(plan)
     scores = Scores()
-    for name, cells in expected.items():
-        found = _RunScores(runs[name], cells)
-        found.read(plan)
-        scores.problems += found.problems
-        for cell in cells.values():
-            if cell in found.reasons and (cell not in found.rows or found.reasons[cell].startswith("conflict")):
-                scores.missing[cell] = found.reasons[cell]
-            elif cell in found.rows:
-                scores.rows[cell] = found.rows[cell]
-            elif (cell.target, cell.language) in found.predicted:
-                scores.predicted[cell] = found.predicted[cell.target, cell.language]
-                scores.missing[cell] = (
-                    f"the {cell.split} set has no labels: predictions are in results/submission/{cell.recipe}/"
-                )
-            else:
-                scores.missing[cell] = why_missing(runs[name], runs, states)
+    for name, own in expected.items():
+        read = found[name]
+        scores.problems += _problems(own, read, states)
+        scores.repeated += read.repeated
+        chosen = read.chosen
+        scores.runs[name] = RunScores(runs[name], own.places, read.values, read.counts, {}, {}, chosen)
+        if None in read.values:
+            _explain(scores.runs[name], read, runs, states)
     scores.problems += _strangers(plan, runs)
     return scores
 
 
-def rows_of_run(plan: Plan, run: RunSettings, cells: Iterable[Cell]) -> dict[Cell, Row]:
-    """The valid rows of one run's scores."""
-    found = _RunScores(run, {(cell.target, cell.language, cell.metric): cell for cell in cells})
-    found.read(plan)
-    return found.rows
+def expected_of(plan: Plan, run: RunSettings, same_data: frozenset[str] = frozenset()) -> Expected:
+    """What the plan says about the scores of a run; `same_data`: targets of the recipe's own data."""
+    seeds = run.seeds["intermediate"], run.seeds["target"]
+    folder, places = str(plan.run_folder(run.run)), plan.places.get(run.run, ())
+    return Expected(run.run, folder, run.recipe, seeds, run.settings_hash, places, same_data)
 
 
 def why_missing(run: RunSettings, runs: Mapping[str, RunSettings], states: Mapping[str, Status]) -> str:
@@ -93,91 +143,88 @@ def why_missing(run: RunSettings, runs: Mapping[str, RunSettings], states: Mappi
     return f"run {run.run} is {status.state}" if status.state != "pending" else f"run {run.run} was not run yet"
 
 
-class _RunScores:
-    """The rows of one run's file, sorted into good, stale and conflicting ones."""
+class _States(dict[str, Status]):
+    """Run id -> its status, read when first asked for: most runs of a large study have nothing to explain."""
 
-    def __init__(self, run: RunSettings, cells: Mapping[tuple[str, str, str], Cell]) -> None:
-        self.run, self.cells = run, cells
-        self.rows: dict[Cell, Row] = {}
-        self.reasons: dict[Cell, str] = {}
-        self.predicted: dict[tuple[str, str], int] = {}  # target, language -> predictions without scores
-        self.problems: list[str] = []
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
 
-    def read(self, plan: Plan) -> None:
-        for name, add in ((SCORES, self._add), (PREDICTED, self._add_predicted)):
-            self._read(plan.run_folder(self.run.run) / name, add)
-
-    def _read(self, path: Path, add: Callable[[Any], str | None]) -> None:
-        """Give every row of a file to `add`, which says what is wrong with it."""
-        if not path.is_file():
-            return
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                tail = "was not written to its end" if number == len(lines) else "is no JSON"
-                self.problems.append(f"{path} line {number} {tail}: ignored")
-                continue
-            problem = add(row)
-            if problem:
-                self.problems.append(f"{path} line {number}: {problem}")
-
-    def _add_predicted(self, row: Any) -> str | None:
-        """Take one row that says that a set without labels was predicted; what is wrong with it, or None."""
-        if not isinstance(row, dict) or not _number(row.get("n")) or row["n"] < 1:
-            return "no row with a number of predictions: ignored"
-        key = str(row.get("target")), str(row.get("language"))
-        if (*key, row.get("split")) not in {(c.target, c.language, c.split) for c in self.cells.values()}:
-            return f"{' '.join(key)} {row.get('split')} is not in the plan of this run: ignored"
-        if row.get("config_hash") != self.run.settings_hash:
-            return f"{' '.join(key)} is stale: predicted with the settings {row.get('config_hash')}: ignored"
-        self.predicted[key] = int(row["n"])
-        return None
-
-    def _add(self, row: Any) -> str | None:
-        """Take one row; what is wrong with it, or None."""
-        if not isinstance(row, dict) or row.keys() != _KEYS:
-            wrong = sorted(_KEYS ^ set(row)) if isinstance(row, dict) else row
-            return f"the keys of a score row differ in {wrong}: ignored"
-        if not all(isinstance(row[key], str) for key in ("target", "language", "metric")):
-            return "target, language and metric are no texts: ignored"
-        cell = self.cells.get((row["target"], row["language"], row["metric"]))
-        if cell is None:
-            return f"{row['target']} {row['language']} {row['metric']} is not in the plan of this run: ignored"
-        if row["config_hash"] != self.run.settings_hash:
-            stale = f"stale: scored with the settings {row['config_hash']}, the plan has {self.run.settings_hash}"
-            self.reasons.setdefault(cell, stale)
-            return f"{row['target']} {row['language']} {row['metric']} is {stale}"
-        for key in ("run", "recipe", "split", "intermediate_seed", "target_seed"):
-            if row[key] != getattr(cell, key):
-                return f"{key} is {row[key]!r}, the plan has {getattr(cell, key)!r}: ignored"
-        if row["condition"] != "clean":
-            return f"condition {row['condition']!r} is not in the plan: ignored"
-        value, n = row["value"], row["n"]
-        if not _number(value) or not 0 <= value <= 100:
-            return f"value {value!r} of {row['target']} {row['language']} is not in points (0-100): ignored"
-        if not _number(n) or n < 1:
-            return f"n {n!r} of {row['target']} {row['language']} is no number of examples: ignored"
-        if cell in self.rows and self.rows[cell]["value"] != value:
-            self.reasons[cell] = f"conflict: scored {self.rows[cell]['value']} and {value} in run {self.run.run}"
-            return f"{row['target']} {row['language']} {row['metric']}: {self.reasons[cell]}"
-        self.rows.setdefault(cell, _shared(row))
-        return None
+    def __missing__(self, name: str) -> Status:
+        self[name] = read_status(self._plan.run_folder(name))
+        return self[name]
 
 
-def _shared(row: Row) -> Row:
-    """The row with keys and texts that all rows share: json makes each anew, which is most of a row's memory."""
-    return {key: sys.intern(value) if isinstance(value := row[key], str) else value for key in KEYS}
+def _read(expected: Mapping[str, Expected], store: ScoreStore | None) -> dict[str, RunRead]:
+    """What the files of every run say; of those that have not changed, from the store."""
+    found: dict[str, RunRead] = {}
+    if store is not None:
+        found = {name: known for name, own in expected.items() if (known := store.known(own)) is not None}
+    _read_now([own for name, own in expected.items() if name not in found], found, store)
+    marked: dict[str, set[tuple[str, str]]] = {}
+    for name, read in found.items():
+        own = expected[name]
+        marked.setdefault(own.recipe, set()).update((own.places[i].target, own.places[i].language) for i in read.chosen)
+    # rows whose mark follows from the row of another seed, and lines that were put aside before that row was there
+    marks = {recipe: frozenset(cells) for recipe, cells in marked.items()}
+    again = [
+        own._replace(marked=marks[own.recipe])
+        for name, own in expected.items()
+        if found[name].signed != _signed(own, found[name], marks[own.recipe])
+    ]
+    _read_now(again, found, store)
+    return found
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _signed(expected: Expected, read: RunRead, marked: frozenset[tuple[str, str]]) -> list[int]:
+    """The places with a score that are to be marked."""
+    if not marked:
+        return []
+    return [
+        number
+        for number, (place, value) in enumerate(zip(expected.places, read.values, strict=True))
+        if value is not None and (place.target, place.language) in marked
+    ]
+
+
+def _read_now(todo: Sequence[Expected], found: dict[str, RunRead], store: ScoreStore | None) -> None:
+    for own, read in zip(todo, read_runs(todo), strict=True):
+        if store is not None:
+            store.add(own, read)
+        found[own.run] = read
+
+
+def _explain(own: RunScores, read: RunRead, runs: Mapping[str, RunSettings], states: Mapping[str, Status]) -> None:
+    """Say why places have no score."""
+    why = None
+    for number, value in enumerate(own.values):
+        if value is not None:
+            continue
+        place = own.places[number]
+        if number in read.reasons:
+            own.missing[number] = read.reasons[number]
+        elif number in read.predicted:
+            own.predicted[number] = read.predicted[number]
+            own.missing[number] = (
+                f"the {place.split} set has no labels: predictions are in results/submission/{own.run.recipe}/"
+            )
+        else:
+            why = why or why_missing(own.run, runs, states)
+            own.missing[number] = why
+
+
+def _problems(own: Expected, read: RunRead, states: Mapping[str, Status]) -> Iterator[str]:
+    """What is wrong in the files of a run."""
+    for name, number, text in read.problems:
+        yield f"{Path(own.folder) / name}{f' line {number}' if number else ''}{text}"
+    for name, number in read.torn:
+        running = states[own.run].state == "running"
+        text = f"is still being written by run {own.run}" if running else "was not written to its end: ignored"
+        yield f"{Path(own.folder) / name} line {number} {text}"
 
 
 def _strangers(plan: Plan, runs: Mapping[str, RunSettings]) -> list[str]:
     """Scores in run folders that the plan does not have."""
-    folders = sorted((plan.folder / "runs").glob(f"*/{SCORES}"))
-    return [f"{path} belongs to no run of the plan: ignored" for path in folders if path.parent.name not in runs]
+    folder = plan.folder / "runs"
+    names = sorted(set(os.listdir(folder)) - runs.keys()) if folder.is_dir() else []
+    paths = [folder / name / SCORES for name in names]
+    return [f"{path} belongs to no run of the plan: ignored" for path in paths if path.exists()]

@@ -26,7 +26,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "folder": str(plan.folder),
         "runs": [plan_row(run) for run in plan.runs],
         "cells": count_cells(plan),
-        "scores": len(plan.cells),
+        "scores": count_scores(plan),
         "not_in_this_version": list(plan.later),
         "transductive": transductive_notes(plan),
         "same_data": [list(pair) for pair in sorted(same_data(plan))],
@@ -37,7 +37,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 def count_cells(plan: Plan) -> int:
     """Recipes x targets x languages that will have a score."""
-    return len({(cell.recipe, cell.target, cell.language) for cell in plan.cells})
+    groups = {(run.recipe, id(places)): places for run in plan.runs if (places := plan.places.get(run.run))}
+    return len({(key[0], place.target, place.language) for key, places in groups.items() for place in places})
+
+
+def count_scores(plan: Plan) -> int:
+    """Score rows that the study is to give."""
+    return sum(map(len, plan.places.values()))
 
 
 def plan_text(plan: Plan) -> str:
@@ -60,7 +66,7 @@ def plan_text(plan: Plan) -> str:
     if text := mlm_lines(plan):
         parts.append("\n".join(text))
     parts.append(cost_text(plan, cost_of(plan)))
-    cells = f"{count_cells(plan)} cells (recipe x target x language), {len(plan.cells)} scores"
+    cells = f"{count_cells(plan)} cells (recipe x target x language), {count_scores(plan)} scores"
     seeds = f"seeds {_seeds(plan, 'intermediate')} x {_seeds(plan, 'target')}"
     parts.append(f"{len(plan.runs)} runs, {cells}, {seeds}")
     if plan.later:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,11 @@ from stilts.errors import InputError
 from stilts.status import Status, possibly_alive, recorded_status
 from stilts.study.plan import Plan
 from stilts.study.run_file import RunTexts
+from stilts.study.score_rows import FRESH, Stamp, stamp
+
+RUN_YAML = "run.yaml"
+Known = tuple[Stamp, str]
+"""The stamp of a run.yaml, and the settings_hash in it."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,23 @@ class Started:
     unchanged: bool = False
 
 
-def refuse_other_settings(plan: Plan) -> None:
-    """Raise InputError if a run of the plan was started with other settings."""
-    accept_drift(plan, ())
+def refuse_other_settings(plan: Plan, known: Mapping[str, Known] | None = None) -> dict[str, Known]:
+    """Raise InputError if a run of the plan was started with other settings.
+
+    Args:
+        plan: the study as it is now.
+        known: what an earlier call returned. A run.yaml that was not touched since is not read again.
+
+    Returns:
+        Run id -> stamp of its run.yaml and the settings_hash in it, for the runs whose run.yaml is as the plan has it.
+    """
+    stamps = {run.run: stamp(str(plan.run_folder(run.run)), RUN_YAML) for run in plan.runs}
+    now = {run.run: (stamps[run.run], run.settings_hash) for run in plan.runs}
+    same = {name for name, facts in (known or {}).items() if now.get(name) == facts}
+    began = time.time_ns()
+    started = accept_drift(replace(plan, runs=tuple(run for run in plan.runs if run.run not in same)), ())
+    same |= {one.run.run for one in started if one.unchanged and began - stamps[one.run.run][1] > FRESH}
+    return {name: facts for name, facts in now.items() if name in same}
 
 
 def accept_drift(plan: Plan, keys: Sequence[str]) -> list[Started]:
@@ -76,10 +96,10 @@ def _started(plan: Plan, run: RunSettings, texts: RunTexts) -> Started | None:
     # not the state: "pending" may be one that is started again, "stopped" one that ended before its ranks did anything
     if not status.attempt and status.state != "done":
         return None
-    text = _text(folder / "run.yaml")
+    text = _text(folder / RUN_YAML)
     if text == texts.of(run):  # reading it back as YAML takes ten times as long
         return Started(run, folder, status, True, run.allow_drift, [], unchanged=True)
-    recorded = _recorded(folder / "run.yaml", text)
+    recorded = _recorded(folder / RUN_YAML, text)
     same = bool(recorded["settings_hash"] == run.settings_hash)
     found = [] if same else differences(decisive(recorded), decisive(run))
     return Started(run, folder, status, same, recorded.get("allow_drift") or [], found)

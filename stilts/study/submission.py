@@ -12,8 +12,8 @@ from stilts.config import RunSettings, SetRef
 from stilts.data.rawfile import filled_lines, load_json_row
 from stilts.errors import InputError
 from stilts.files import write_folder
-from stilts.study.plan import Cell, Plan
-from stilts.study.scores import Scores
+from stilts.study.plan import Plan
+from stilts.study.scores import RunScores, Scores
 from stilts.study.targets import read_limit
 from stilts.submission.base import Row
 from stilts.submission.layout import LAYOUTS, MANIFEST, expected_size, file_name
@@ -56,20 +56,21 @@ def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
     """
     if plan.study.evaluation.split != "test":
         return []
-    cells: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in plan.cells:
-        cells.setdefault((cell.run, cell.target, cell.language), []).append(cell)
+    first: dict[tuple[str, str], RunSettings] = {}
+    for run in plan.runs:
+        for task in run.evaluates:
+            first.setdefault((run.recipe, task), run)
     submissions = []
     for recipe in plan.recipes:
         submission = Submission(plan.folder / "results" / "submission" / recipe.name)
         for task in target_tasks(plan.study.target.benchmark):
-            run = next((run for run in plan.runs if run.recipe == recipe.name and task in run.evaluates), None)
-            if run is None:
+            if (recipe.name, task) not in first:
                 submission.lack(task, None, NOT_PLANNED)
                 continue
+            run = first[recipe.name, task]
             sets = [ref for ref in run.evaluation_sets if ref.task == task]
             for ref in sets:
-                _add(submission, plan, scores, run, ref, cells[run.run, task, ref.language])
+                _add(submission, plan, scores.runs[run.run], ref)
             submission.limited += _limited(plan, task, [one for one in submission.files if one["task"] == task])
             for language in _left_out(task, plan.study.target.benchmark, sets):
                 submission.lack(task, language, NOT_PLANNED)
@@ -79,10 +80,9 @@ def write_submissions(plan: Plan, scores: Scores) -> list[Submission]:
     return submissions
 
 
-def _add(
-    submission: Submission, plan: Plan, scores: Scores, run: RunSettings, ref: SetRef, cells: Sequence[Cell]
-) -> None:
+def _add(submission: Submission, plan: Plan, scores: RunScores, ref: SetRef) -> None:
     """Add the file of one set, or why there is none."""
+    run, cells = scores.run, scores.at(ref.task, ref.language)
     reasons = (scores.missing[cell] for cell in cells if cell in scores.missing and cell not in scores.predicted)
     reason = next(reasons, None)
     if reason is not None:
@@ -91,7 +91,7 @@ def _add(
     path = plan.run_folder(run.run) / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl"
     try:
         first = cells[0]
-        rows = _rows(path, scores.predicted[first] if first in scores.predicted else int(scores.rows[first]["n"]))
+        rows = _rows(path, scores.predicted.get(first, scores.counts[first]))
         text = LAYOUTS[ref.task].text(rows)
     except InputError as error:
         submission.lack(ref.task, ref.language, f"{path}: {error.found}; expected {error.expected}")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import stdev
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stilts.config import Recipe, RunSettings
-from stilts.study.marks import CHOSEN_ON, MEANINGS, SAME_DATA, SIGNS, Marks, find_marks
-from stilts.study.plan import Cell, Plan
-from stilts.study.scores import Scores, rows_of_run
-from stilts.study.text_notes import transductive_lines
-from stilts.table import mean, table
+from stilts.config import RunSettings
+from stilts.study.marks import CHOSEN_ON, SAME_DATA, Marks, find_marks
+from stilts.study.plan import Plan
+from stilts.study.score_rows import read_run
+from stilts.study.scores import Block, Scores, expected_of
+from stilts.study.seed_means import Targets, stdev, targets_of
+from stilts.study.spread import gaps, spreads
+from stilts.table import mean
 from stilts.tasks import BENCHMARKS, get_task, target_tasks
 
-_WITHOUT = {
+WITHOUT = {
     "without_chosen_on": (CHOSEN_ON,),
     "without_same_data": (SAME_DATA,),
     "without_both": (CHOSEN_ON, SAME_DATA),
 }
-TITLES = {"xtreme": "XTREME", "xtreme_r": "XTREME-R"}
+BY_LANGUAGE = ("recipe", "target", "language", "metric", "value", "sd", "seeds", "marks")
 
 
 def xtreme(plan: Plan, scores: Scores) -> dict[str, Any]:
@@ -34,27 +35,32 @@ def xtreme(plan: Plan, scores: Scores) -> dict[str, Any]:
     """
     benchmark = plan.study.target.benchmark
     marks = find_marks(plan, scores)
+    blocks = scores.blocks
     return {
         "benchmark": benchmark,
-        "recipes": {recipe.name: _recipe(plan, scores, recipe, marks) for recipe in plan.recipes},
+        "recipes": {one.name: _recipe(plan, blocks.get(one.name, []), one.name, marks) for one in plan.recipes},
         "missing": missing(scores),
         "unlabelled": unlabelled(scores),
         "tasks_absent": [name for name in target_tasks(benchmark) if name not in plan.targets],
     }
 
 
-def scores_of_run(plan: Plan, run: RunSettings, cells: Sequence[Cell]) -> dict[str, float | None]:
-    """Target -> its score in one run, as in a recipe of `xtreme`; `cells` are the run's."""
-    scores = Scores(rows=rows_of_run(plan, run, cells))
-    own = {target: [cell for cell in cells if cell.target == target] for target in run.evaluates}
-    return {target: _task(planned, target, scores)["score"] for target, planned in own.items()}
+def scores_of_run(plan: Plan, run: RunSettings) -> dict[str, float | None]:
+    """Target -> its score in one run, as in a recipe of `xtreme`."""
+    expected = expected_of(plan, run)
+    found: Targets = {target: {} for target in run.evaluates}
+    for place, value in zip(expected.places, read_run(expected).values, strict=True):
+        found[place.target].setdefault(place.language, {})[place.metric] = value
+    return {target: _task(target, own)["score"] for target, own in found.items()}
 
 
 def missing(scores: Scores) -> list[dict[str, str]]:
     """One entry a recipe, target and language that lacks a score, with all reasons."""
     reasons: dict[tuple[str, str, str], dict[str, None]] = {}
-    for cell, reason in scores.missing.items():
-        reasons.setdefault((cell.recipe, cell.target, cell.language), {})[reason] = None
+    for own in scores.runs.values():
+        for number, reason in own.missing.items():
+            place = own.places[number]
+            reasons.setdefault((own.run.recipe, place.target, place.language), {})[reason] = None
     return [
         {"recipe": recipe, "target": target, "language": language, "reason": "; ".join(why)}
         for (recipe, target, language), why in reasons.items()
@@ -63,8 +69,15 @@ def missing(scores: Scores) -> list[dict[str, str]]:
 
 def unlabelled(scores: Scores) -> list[dict[str, str]]:
     """The entries of `missing`, without reasons, of which all was done but the test set has no labels."""
-    failed = {(c.recipe, c.target, c.language) for c in scores.missing if c not in scores.predicted}
-    found = dict.fromkeys((cell.recipe, cell.target, cell.language) for cell in scores.predicted)
+    failed: set[tuple[str, str, str]] = set()
+    found: dict[tuple[str, str, str], None] = {}
+    for own in scores.runs.values():
+        for number in own.missing:
+            key = own.run.recipe, own.places[number].target, own.places[number].language
+            if number in own.predicted:
+                found[key] = None
+            else:
+                failed.add(key)
     return [
         {"recipe": recipe, "target": target, "language": language}
         for recipe, target, language in found
@@ -72,20 +85,16 @@ def unlabelled(scores: Scores) -> list[dict[str, str]]:
     ]
 
 
-def by_language(plan: Plan, scores: Scores) -> list[dict[str, Any]]:
+def by_language(plan: Plan, scores: Scores) -> list[list[Any]]:
     """The rows of `by_language.csv`: mean and standard deviation over seeds; value empty if a seed is missing."""
-    groups: dict[tuple[str, str, str, str], list[float | None]] = {}
-    for cell in plan.cells:
-        groups.setdefault((cell.recipe, cell.target, cell.language, cell.metric), []).append(scores.value(cell))
     rows, marks = [], find_marks(plan, scores)
-    for (recipe, target, language, metric), values in groups.items():
-        known = [value for value in values if value is not None]
-        whole = len(known) == len(values)
-        rows.append({
-            "recipe": recipe, "target": target, "language": language, "metric": metric, "value": mean(values),
-            "sd": stdev(known) if whole and len(known) > 1 else None, "seeds": len(known),
-            "marks": " ".join(marks.of(recipe, target, language)),
-        })  # fmt: skip
+    for recipe, blocks in scores.blocks.items():
+        for block in blocks:
+            for (place, values), value in zip(block.columns(), block.means, strict=True):
+                known = [one for one in values if one is not None]
+                sd = stdev(known) if len(known) == len(values) > 1 else None
+                own = " ".join(marks.of(recipe, place.target, place.language))
+                rows.append([recipe, place.target, place.language, place.metric, value, sd, len(known), own])
     return rows
 
 
@@ -97,7 +106,7 @@ def xtreme_rows(content: dict[str, Any], plan: Plan) -> tuple[list[str], list[li
     rows = []
     for name, recipe in content["recipes"].items():
         tasks = [recipe["tasks"][task]["score"] for task in plan.targets]
-        difference = _minus(recipe["average"], base) if name != plan.baseline else None
+        difference = minus(recipe["average"], base) if name != plan.baseline else None
         rows.append([name, *tasks, *(recipe["groups"][g] for g in groups), recipe["average"], difference])
     return header, rows
 
@@ -105,10 +114,16 @@ def xtreme_rows(content: dict[str, Any], plan: Plan) -> tuple[list[str], list[li
 def marked_rows(content: dict[str, Any], plan: Plan) -> tuple[list[str], list[list[Any]]]:
     """`xtreme_rows` with the averages without marked cells, and the marks, as further columns."""
     header, rows = xtreme_rows(content, plan)
-    added = [f"average_{name}" for name in _WITHOUT]
-    recipes = content["recipes"].values()
-    more = [[*(recipe["averages"][name] for name in _WITHOUT), _named(recipe["marks"])] for recipe in recipes]
-    return [*header, *added, "marks"], [[*row, *own] for row, own in zip(rows, more, strict=True)]
+    added = [*(f"average_{name}" for name in WITHOUT), "marks", "average_without_retrieval"]
+    added += [*(f"sd_{task}" for task in plan.targets), "sd_average"]
+    more = [
+        [
+            *(recipe["averages"][name] for name in WITHOUT), _named(recipe["marks"]),
+            recipe["average_without_retrieval"], *recipe["sds"]["tasks"].values(), recipe["sds"]["average"],
+        ]
+        for recipe in content["recipes"].values()
+    ]  # fmt: skip
+    return [*header, *added], [[*row, *own] for row, own in zip(rows, more, strict=True)]
 
 
 def _named(marks: dict[str, Any]) -> str:
@@ -120,132 +135,58 @@ def _named(marks: dict[str, Any]) -> str:
     return "; ".join(f"{task}: {' '.join(own)}" for task, own in names.items())
 
 
-def xtreme_markdown(content: dict[str, Any], plan: Plan) -> str:
-    """The text of `xtreme.md`: the table, and the differences to the baseline by task."""
-    header, rows = xtreme_rows(content, plan)
-    study = plan.study
-    title = TITLES[study.target.benchmark]
-    parts = [
-        f"# {title}: {study.name}",
-        f"{study.model.name}, split {study.evaluation.split}, points (0-100), zero-shot from English, mean over "
-        "languages and seeds; a dash where a score is missing or nothing was planned.",
-        table(header, [_shown(row, header, content["recipes"][row[0]]["marks"]) for row in rows]),
-        *_marked_parts(content),
-    ]
-    if plan.baseline and len(rows) > 1:
-        base = next(row for row in rows if row[0] == plan.baseline)
-        others = [row for row in rows if row[0] != plan.baseline]
-        lines = [
-            [row[0], *(_signed(_minus(v, b)) for v, b in zip(row[1:-1], base[1:-1], strict=True))] for row in others
-        ]
-        parts += [f"## Difference to {plan.baseline}", table(header[:-1], lines)]
-    if content["tasks_absent"]:
-        parts.append(f"Not in this study: {', '.join(content['tasks_absent'])}; averages are over the planned tasks.")
-    parts += transductive_lines(plan)
-    if bare := len(content["unlabelled"]):
-        parts.append(f"{bare} cells have predictions and no score, as their test sets have no labels: see submission/.")
-    if failed := len(content["missing"]) - bare:
-        parts.append(f"{failed} cells are missing: see `missing` in xtreme.json.")
-    return "\n\n".join(parts) + "\n"
-
-
-def _shown(row: Sequence[Any], header: Sequence[str], marks: dict[str, Any]) -> list[str | None]:
-    """A row of the main table; a task's score with the signs of its marks."""
-    cells = [_points(value) for value in row[1:-1]]
-    signs = ["".join(SIGNS[mark] for mark in SIGNS if marks.get(name, {}).get(mark)) for name in header[1:-1]]
-    marked = [cell and cell + sign for cell, sign in zip(cells, signs, strict=True)]
-    return [row[0], *marked, _signed(row[-1])]
-
-
-def _marked_parts(content: dict[str, Any]) -> list[str]:
-    """What the signs mean and the averages without marked cells; nothing where no cell is marked."""
-    found = [marks for recipe in content["recipes"].values() for marks in recipe["marks"].values()]
-    kinds = [kind for kind in SIGNS if any(marks[kind] for marks in found)]
-    if not kinds:
-        return []
-    legend = "; ".join(f"{SIGNS[kind]} {MEANINGS[kind]}" for kind in kinds)
-    left_out = "; ".join(f"{kind}: {_left_out(content, kind)}" for kind in kinds)
-    names = [name for name in _WITHOUT if set(_WITHOUT[name]) <= set(kinds)]
-    rows = [
-        [recipe, _points(own["average"]), *(_points(own["averages"][name]) for name in names)]
-        for recipe, own in content["recipes"].items()
-    ]
-    header = ["recipe", "average", *(name.replace("_", " ") for name in names)]
-    return [
-        f"{legend}.",
-        "## Averages without marked cells",
-        f"For every recipe without the cells that are marked for any of them ({left_out}).",
-        table(header, rows),
-    ]
-
-
-def _left_out(content: dict[str, Any], kind: str) -> str:
-    """The targets, with languages where only these are marked, that an average leaves out."""
-    tasks: dict[str, dict[str, None]] = {}
-    for recipe in content["recipes"].values():
-        for task, marks in recipe["marks"].items():
-            if marks[kind]:
-                tasks.setdefault(task, {}).update(dict.fromkeys(marks[kind] if kind == CHOSEN_ON else ()))
-    return ", ".join(" ".join((task, *languages)) for task, languages in tasks.items())
-
-
-def _recipe(plan: Plan, scores: Scores, recipe: Recipe, marks: Marks) -> dict[str, Any]:
-    cells = [cell for cell in plan.cells if cell.recipe == recipe.name]
-    tasks = {target: _task([c for c in cells if c.target == target], target, scores) for target in plan.targets}
+def _recipe(plan: Plan, blocks: Sequence[Block], recipe: str, marks: Marks) -> dict[str, Any]:
+    own = targets_of(plan.targets, blocks)
+    tasks = {target: _task(target, own.get(target, {})) for target in plan.targets}
     groups = {
         group: mean(tasks[name]["score"] for name in names if name in tasks)
         for group, names in BENCHMARKS[plan.study.target.benchmark].items()
     }
-    seeds = {seed for cell in cells for seed in (cell.intermediate_seed, cell.target_seed) if seed is not None}
-    found = {target: marks.of(recipe.name, target) for target in plan.targets}
+    seeds = {seed for block in blocks for one in block.runs for seed in one.run.seeds.values() if seed is not None}
+    found = {target: marks.of(recipe, target) for target in plan.targets}
     return {
         "seeds": sorted(seeds),
         "tasks": tasks,
         "groups": groups,
         "average": mean(task["score"] for task in tasks.values()),
-        "averages": {name: _average(cells, scores, marks, kinds) for name, kinds in _WITHOUT.items()},
+        "averages": {name: _average(own, marks, kinds) for name, kinds in WITHOUT.items()},
+        "average_without_retrieval": _without_retrieval(plan, tasks),
+        "sds": spreads(plan.targets, blocks),
+        "gaps": gaps(own),
         "marks": {
-            target: {
-                CHOSEN_ON: list(marks.chosen_on.get((recipe.name, target), ())),
-                SAME_DATA: SAME_DATA in kinds,
-            }
+            target: {CHOSEN_ON: list(marks.chosen_on.get((recipe, target), ())), SAME_DATA: SAME_DATA in kinds}
             for target, kinds in found.items()
             if kinds
         },
     }
 
 
-def _average(cells: Sequence[Cell], scores: Scores, marks: Marks, without: Sequence[str]) -> float | None:
-    """The mean of the tasks' scores over the cells that have none of the marks `without`, for any recipe."""
-    languages = marks.languages_chosen_on if CHOSEN_ON in without else {}
-    targets = marks.targets_of_same_data if SAME_DATA in without else set()
-    kept: dict[str, list[Cell]] = {}
-    for cell in cells:
-        if cell.target not in targets and cell.language not in languages.get(cell.target, ()):
-            kept.setdefault(cell.target, []).append(cell)
-    return mean(_task(own, target, scores)["score"] for target, own in kept.items())
-
-
-def _task(cells: Sequence[Cell], target: str, scores: Scores) -> dict[str, Any]:
-    task = get_task(target)
-    values: dict[tuple[str, str], list[float | None]] = {}
-    for cell in cells:
-        values.setdefault((cell.language, cell.metric), []).append(scores.value(cell))
-    languages = {
-        language: {metric: mean(values.get((language, metric), ())) for metric in task.metrics}
-        for language in dict.fromkeys(cell.language for cell in cells)
-    }
-    metrics = {metric: mean(own[metric] for own in languages.values()) for metric in task.metrics}
-    return {"metrics": metrics, "score": mean(metrics[m] for m in task.score_metrics), "languages": languages}
-
-
-def _minus(value: float | None, base: float | None) -> float | None:
+def minus(value: float | None, base: float | None) -> float | None:
+    """The difference, None where one of the two is missing."""
     return None if value is None or base is None else value - base
 
 
-def _points(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f}"
+def _without_retrieval(plan: Plan, tasks: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The average over the other tasks, where a study has both."""
+    retrieval = BENCHMARKS[plan.study.target.benchmark]["retrieval"]
+    others = [task["score"] for name, task in tasks.items() if name not in retrieval]
+    return mean(others) if len(others) < len(tasks) else None
 
 
-def _signed(value: float | None) -> str | None:
-    return None if value is None else f"{value:+.1f}"
+def _average(own: Targets, marks: Marks, without: Sequence[str]) -> float | None:
+    """The mean of the tasks' scores over the cells that have none of the marks `without`, for any recipe."""
+    languages = marks.languages_chosen_on if CHOSEN_ON in without else {}
+    targets = marks.targets_of_same_data if SAME_DATA in without else set()
+    kept = {
+        target: {code: metrics for code, metrics in found.items() if code not in languages.get(target, ())}
+        for target, found in own.items()
+        if target not in targets
+    }
+    return mean(_task(target, found)["score"] for target, found in kept.items() if found)
+
+
+def _task(target: str, languages: Mapping[str, Mapping[str, float | None]]) -> dict[str, Any]:
+    """A task of xtreme.json from language -> metric -> mean over seeds."""
+    task = get_task(target)
+    metrics = {metric: mean(own[metric] for own in languages.values()) for metric in task.metrics}
+    return {"metrics": metrics, "score": mean(metrics[m] for m in task.score_metrics), "languages": languages}

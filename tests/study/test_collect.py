@@ -62,7 +62,8 @@ def test_the_other_files(make_plan, scored, write_rows):
     write_rows(plan, scored(plan, value))
     table = collect(plan).table
     assert sorted(path.name for path in (plan.folder / "results").iterdir()) == [
-        "by_language.csv", "deltas.csv", "scores.csv", "xtreme.csv", "xtreme.json", "xtreme.md"
+        "by_language.csv", "deltas.csv", "scores.csv", "xtreme.csv", "xtreme.json", "xtreme.md",
+        "xtreme.tex",
     ]  # fmt: skip
     scores = rows_of(plan, "scores.csv")
     assert tuple(scores[0]) == (*KEYS, "marks")
@@ -194,6 +195,98 @@ def test_a_broken_last_line(make_plan, scored, write_rows):
     collected = collect(plan)
     assert collected.missing == []
     assert "was not written to its end" in collected.problems[0]
+
+
+def test_a_line_that_is_still_being_written(make_plan, scored, write_rows):
+    plan = make_plan()
+    rows = scored(plan, value)
+    run = rows[-1]["run"]
+    write_rows(plan, [row for row in rows if row["run"] != run])
+    own = [row for row in rows if row["run"] == run]
+    write_rows(plan, own[:-1])
+    for one in plan.runs:
+        write_status(plan.run_folder(one.run), Status("done"))
+    write_status(plan.run_folder(run), Status("running", ranks=[{"host": "elsewhere", "pid": 1}]))
+    path = plan.run_folder(run) / "scores.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as out:
+        out.write(json.dumps(own[-1])[:40])
+    collected = collect(plan)
+    assert collected.problems == [f"{path} line {len(own)} is still being written by run {run}"]
+    assert [f"run {run} is running" in one["reason"] for one in collected.missing] == [True]
+    with open(path, "a") as out:
+        out.write(json.dumps(own[-1])[40:] + "\n")
+    write_status(plan.run_folder(run), Status("done"))
+    collected = collect(plan)
+    assert (collected.missing, collected.problems) == ([], [])
+
+
+DELTAS = "deltas.csv"
+FAULTS = {
+    "a language without a score": ("xnli", "en", None, "is done but wrote no such score", None),
+    "a conflicting value": ("xnli", "en", {"value": 1.0}, "conflict: scored", "conflict: scored"),
+    "a row of another configuration": ("xnli", "en", {"config_hash": "0" * 12}, "stale: scored with", "is stale"),
+    "not a number": ("xnli", "en", {"value": float("nan")}, "wrote no such score", "value nan of"),
+    "infinite": ("xnli", "en", {"value": float("inf")}, "wrote no such score", "value inf of"),
+    "out of range": ("xnli", "en", {"value": 100.1}, "wrote no such score", "is not in points (0-100)"),
+    "of the wrong type": ("xnli", "en", {"value": "65"}, "wrote no such score", "is not in points (0-100)"),
+    "not in the plan": ("xnli", "en", {"language": "fr"}, "wrote no such score", "is not in the plan of this run"),
+    "cut off": ("xnli", "en", "half", "wrote no such score", "was not written to its end"),
+    "of a failed run": ("xnli", "en", "failed", "failed: the loss is not finite", None),
+    "of a run still writing": ("xnli", "en", "running", "is running", "is still being written by run"),
+}
+
+
+def inject(plan, rows, fault, write_rows):
+    """Write all rows, one of them with the fault; the cell that has it."""
+    target, language, change, *_ = FAULTS[fault]
+    for run in plan.runs:
+        write_status(plan.run_folder(run.run), Status("done"))
+    wrong = next(r for r in rows if (r["recipe"], r["target"], r["language"]) == ("squad", target, language))
+    others = [row for row in rows if row is not wrong]
+    tail = ""
+    if isinstance(change, dict):
+        bad = {**wrong, **change}
+        others += [wrong, bad] if "conflict" in fault else [bad]
+    elif change in ("half", "running"):
+        tail = json.dumps(wrong)[:99]
+        others.sort(key=lambda row: row["run"] == wrong["run"])  # the tail goes to the file of the last row
+    if change in ("failed", "running"):
+        status = Status(change, error="the loss is not finite" if change == "failed" else None,
+                        ranks=[{"host": "elsewhere", "pid": 1}])  # fmt: skip
+        write_status(plan.run_folder(wrong["run"]), status)
+    write_rows(plan, others, tail)
+    return "squad", target, language
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_named_and_never_averaged(make_plan, scored, write_rows, fault):
+    plan = make_plan(seeds=[1, 2])
+    reason, problem = FAULTS[fault][3:]
+    cell = inject(plan, scored(plan, value), fault, write_rows)
+    for call in ("first", "second, with what the first has kept"):
+        collected = collect(plan)
+        assert [(m["recipe"], m["target"], m["language"]) for m in collected.missing] == [cell], call
+        content = results(plan)
+        assert [reason in one["reason"] for one in content["missing"]] == [True]
+        assert len(collected.problems) == (problem is not None)
+        assert problem is None or problem in collected.problems[0]
+        squad, target, language = content["recipes"]["squad"], *cell[1:]
+        assert squad["tasks"][target]["languages"][language]["accuracy"] is None  # not the mean of the other seeds
+        assert (squad["tasks"][target]["score"], squad["average"], squad["groups"]["classification"]) == (None,) * 3
+        assert content["recipes"]["none"]["average"] is not None
+        row = next(r for r in rows_of(plan, "by_language.csv") if (r["recipe"], r["target"], r["language"]) == cell)
+        assert (row["value"], row["sd"]) == ("", "")
+        assert ("squad", target, "all") not in {
+            (r["recipe"], r["target"], r["language"]) for r in rows_of(plan, "deltas.csv")
+        }
+
+
+def test_repeated_rows_are_counted(make_plan, scored, write_rows):
+    plan = make_plan()
+    rows = scored(plan, value)
+    write_rows(plan, rows + rows[:2] + rows[:1])
+    assert collect(plan).repeated == 3
 
 
 def test_runs_that_are_not_in_the_plan(make_plan, scored, write_rows):

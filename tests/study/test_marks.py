@@ -8,7 +8,8 @@ import json
 import pytest
 
 from stilts.study.collect import collect
-from stilts.study.marks import CHOSEN_ON, SAME_DATA, chosen_sets, data_of, find_marks
+from stilts.study.marks import CHOSEN_ON, SAME_DATA, data_of, find_marks
+from stilts.study.score_rows import chosen_sets
 from stilts.study.scores import Scores
 
 

@@ -13,9 +13,10 @@ from stilts.errors import InputError
 from stilts.settings import plain
 from stilts.study import volume
 from stilts.study.cost import cost_of
-from stilts.study.scores import Scores
+from stilts.study.scores import read_scores
 from stilts.study.show import plan_json, plan_text
-from stilts.study.tables import xtreme, xtreme_markdown
+from stilts.study.tables import xtreme
+from stilts.study.tables_text import xtreme_markdown
 from stilts.study.text_notes import transductive_notes
 from stilts.study.write import write
 
@@ -163,7 +164,7 @@ def test_the_plan_says_what_is_transductive(make_plan, tmp_path: Path):
         (folder / "manifest.json").write_text(json.dumps(content))
     prepared = {"m": ["4 lines of mlm/train/sw are texts of xnli/dev/sw"]}
     assert plan_json(plan)["transductive"] == transductive_notes(plan) == prepared
-    content = xtreme(plan, Scores({}, dict.fromkeys(plan.cells, "no score")))
+    content = xtreme(plan, read_scores(plan))
     assert "\n\nm is transductive: 4 lines" in xtreme_markdown(content, plan)
 
 
