@@ -76,7 +76,8 @@ def waits_for(row: QueueRow, job: SubmittedJob | None, rows: Mapping[str, QueueR
         names: id of a job -> the name that the study has for it.
     """
     reason = "requeued" if row.restarts and row.reason in ("None", "BeginTime") else row.reason
-    if job is None or row.reason != "Dependency":
+    reason = "" if reason == "None" else reason  # Slurm has not looked at it yet
+    if job is None or row.reason not in ("Dependency", "None"):
         return reason
     active = {int(place.partition("_")[0]) for place, other in rows.items() if other.active}
     before = [names[need] for need in job.needs if need in active and need in names]

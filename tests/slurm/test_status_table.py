@@ -93,6 +93,8 @@ def test_why_a_job_waits() -> None:
     others = {"10": QueueRow("10", "COMPLETED"), "11": QueueRow("11", "RUNNING")}
     assert waits_for(dependent, job, others, names) == "after intermediate-a"
     assert waits_for(dependent, job, {}, names) == "Dependency"
+    assert waits_for(row("PENDING", reason="None"), job, others, names) == "after intermediate-a"
+    assert waits_for(row("PENDING", reason="None"), job, {}, names) == ""
     assert waits_for(row("PENDING", reason="Resources"), job, others, names) == "Resources"
     assert waits_for(row("PENDING", reason="BeginTime", restarts=2), job, others, names) == "requeued"
 
