@@ -156,8 +156,13 @@ def test_the_scripts_and_the_picture(make, cluster):
 
 def placeless(text, plan):
     """A script without the paths of this machine, which also decide where comments stand."""
-    places = {str(Path(__file__).parents[2]): "CHECKOUT", str(plan.folder): "STUDY", str(Path.cwd()): "HERE"}
-    for real, shown in {**places, quoted([sys.executable]): "(PYTHON)"}.items():
+    places = {
+        quoted([sys.executable]): "(PYTHON)",  # first: it may be in the checkout
+        str(Path(__file__).parents[2]): "CHECKOUT",
+        str(plan.folder): "STUDY",
+        str(Path.cwd()): "HERE",
+    }
+    for real, shown in places.items():
         text = text.replace(real, shown)
     return re.sub(" +# ", "  # ", text)
 
