@@ -16,7 +16,7 @@ RUNS = 2000
 MOST_MB = 300
 HEAVY = ("torch", "transformers", "datasets", "deepspeed", "pandas", "pyarrow")
 PROBE = """
-import collections, json, resource, sys
+import collections, json, sys
 opened = collections.Counter()
 sys.addaudithook(lambda event, args: opened.update([str(args[0])]) if event == "open" else None)
 from stilts.cli import main
@@ -25,7 +25,9 @@ try:
 except SystemExit as end:
     code = end.code
 runs = {path: n for path, n in opened.items() if "/runs/" in path and not path.endswith(".tmp")}
-mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+# not getrusage's: that keeps the peak of the process that started this one
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+mb = int(peak.split()[1]) * 1024 / 1e6
 print(json.dumps({"code": code, "mb": mb, "modules": list(sys.modules), "files": len(runs),
                   "most": max(runs.values(), default=0)}), file=sys.stderr)
 """
@@ -71,14 +73,9 @@ def probe(study: Path) -> Callable[..., dict[str, Any]]:
         (("plan",), 0, 2, 1),  # run.yaml and status.json of each run
         (("plan", "--json"), 0, 2, 1),
         (("status",), 0, 1, 1),  # status.json
-        (("status", "--json"), 0, 2, 1),  # status.json and scores.jsonl
+        (("status", "--json"), 0, 3, 1),  # status.json, scores.jsonl and predicted.jsonl
         (("collect",), 3, 3, 2),  # status.json is read for the settings, and again for what is missing
-        (
-            ("submit", "--dry-run", "launch.profile=gpu", "output_dir=TMP"),
-            0,
-            2,
-            2,
-        ),  # of a study that nothing is done of
+        (("submit", "--dry-run", "launch.profile=gpu", "output_dir=TMP"), 0, 2, 2),  # nothing of it is done
     ],
     ids=("plan", "plan --json", "status", "status --json", "collect", "submit"),
 )
