@@ -32,11 +32,7 @@ def shared_memory(machine: Machine) -> Check:
 
 def open_files(machine: Machine) -> Check:
     """How many files a process may have open."""
-    soft, hard = machine.limits[resource.RLIMIT_NOFILE]
-    if _below(soft, FILES):
-        raised = FILES if not _below(hard, FILES) else hard
-        return warning("open files", f"at most {soft} (hard limit {_text(hard)})", f"ulimit -n {raised}; {_SLURM}")
-    return ok("open files", f"at most {_text(soft)}")
+    return _enough("open files", machine.limits[resource.RLIMIT_NOFILE], FILES, "-n")
 
 
 def locked_memory(machine: Machine) -> Check:
@@ -52,11 +48,16 @@ def locked_memory(machine: Machine) -> Check:
 
 def processes(machine: Machine) -> Check:
     """How many processes and threads the user may have."""
-    soft, hard = machine.limits[resource.RLIMIT_NPROC]
-    if _below(soft, PROCESSES):
-        raised = PROCESSES if not _below(hard, PROCESSES) else hard
-        return warning("processes", f"at most {soft} (hard limit {_text(hard)})", f"ulimit -u {raised}; {_SLURM}")
-    return ok("processes", f"at most {_text(soft)}")
+    return _enough("processes", machine.limits[resource.RLIMIT_NPROC], PROCESSES, "-u")
+
+
+def _enough(name: str, limits: tuple[int, int], wanted: int, option: str) -> Check:
+    """Whether a soft limit is high enough, and the call of ulimit that raises it, as far as the hard one lets."""
+    soft, hard = limits
+    if _below(soft, wanted):
+        raised = wanted if not _below(hard, wanted) else hard
+        return warning(name, f"at most {soft} (hard limit {_text(hard)})", f"ulimit {option} {raised}; {_SLURM}")
+    return ok(name, f"at most {_text(soft)}")
 
 
 def _below(limit: int, wanted: int) -> bool:

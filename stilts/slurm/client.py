@@ -57,19 +57,6 @@ class QueueRow:
         return self.state in ACTIVE
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the cluster accepts.
-
-    Attributes:
-        max_array_size: one more than the largest number of an array element.
-        max_jobs: jobs that the controller holds at the same time.
-    """
-
-    max_array_size: int
-    max_jobs: int
-
-
 class Slurm:
     """The commands on PATH. Each may take `PATIENCE` seconds; what they refuse becomes one line."""
 
@@ -92,10 +79,6 @@ class Slurm:
         if not word.isdigit():
             raise StiltsError(f"sbatch answered {out!r} for {script}, not a job id")
         return int(word)
-
-    def test(self, script: Path, options: Sequence[str] = ()) -> None:
-        """Let Slurm check a script without submitting it. Raises StiltsError where it is refused."""
-        self._call(["sbatch", "--test-only", *options, str(script)])
 
     def queue(self, ids: Iterable[int]) -> dict[str, QueueRow]:
         """What the controller knows about jobs, array elements one by one; jobs that it has forgotten are not there."""
@@ -138,14 +121,10 @@ class Slurm:
             words = [f"--signal={signal}"] if signal else []
             self._call(["scancel", *words, *(["--batch"] if batch else []), *jobs])
 
-    def limits(self) -> Limits:
-        """The cluster's limits, as `scontrol show config` names them."""
+    def max_array_size(self) -> int:
+        """One more than the largest number of an array element that the cluster takes; 0 where it takes no arrays."""
         settings = dict(_SETTING.findall(self._call(["scontrol", "show", "config"])))
-        return Limits(int(settings.get("MaxArraySize", 1001)), int(settings.get("MaxJobCount", 10000)))
-
-    def version(self) -> str:
-        """As `sbatch --version` prints it."""
-        return self._call(["sbatch", "--version"]).strip()
+        return int(settings.get("MaxArraySize", 1001))
 
     def _call(self, words: Sequence[str]) -> str:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN) or k == "SLURM_CONF"}

@@ -9,7 +9,7 @@ from stilts.config import RunSettings, SetRef
 from stilts.errors import InputError
 from stilts.slurm.client import QueueRow
 from stilts.slurm.jobs import Standing
-from stilts.slurm.submitted import SubmittedJob, active_places, latest_places, recorded_jobs
+from stilts.slurm.submitted import SubmittedJob, active_places, latest_places
 from stilts.status import possibly_alive, study_status
 from stilts.study.plan import Plan
 
@@ -35,18 +35,20 @@ class Missing:
     strangers: list[str]
 
 
-def find_missing(plan: Plan, queue: Mapping[str, QueueRow], max_submit: int) -> Missing:
+def find_missing(
+    plan: Plan, recorded: Sequence[SubmittedJob], queue: Mapping[str, QueueRow], max_submit: int
+) -> Missing:
     """Which runs are to be submitted.
 
     Args:
         plan: the study.
-        queue: what Slurm says about the jobs on record.
+        recorded: the jobs on record.
+        queue: what Slurm says about them.
         max_submit: jobs and elements that may be queued at once; 0 for no limit.
 
     Raises:
         InputError: a run goes outside of Slurm.
     """
-    recorded = recorded_jobs(plan.folder)
     states = study_status(plan.folder, [run.run for run in plan.runs])
     in_jobs = active_places(recorded, queue)
     active = {run: row for run, row in in_jobs.items() if run in states and states[run].state != "done"}

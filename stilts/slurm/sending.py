@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stilts.errors import InputError, StiltsError
 from stilts.slurm.client import Slurm
 from stilts.slurm.jobs import Job
 from stilts.slurm.script import Scripts
-from stilts.slurm.submitted import FOLDER, SubmittedJob, record, recorded_jobs
+from stilts.slurm.submitted import FOLDER, SubmittedJob, record
 from stilts.study.stopping import AGAIN, stop_signals
 
 
@@ -82,9 +82,9 @@ def dependency(names: list[str], however_they_end: bool) -> list[str]:
     return [f"--dependency=afterok:{':'.join(names)}", "--kill-on-invalid-dep=yes"]
 
 
-def refuse_unrecorded(folder: Path, cluster: Slurm) -> None:
+def refuse_unrecorded(folder: Path, recorded: Sequence[SubmittedJob], cluster: Slurm) -> None:
     """Raise InputError where a job of the study is queued that its record does not have: it would be sent twice."""
-    known = {job.job for job in recorded_jobs(folder)}
+    known = {job.job for job in recorded}
     for job, script in cluster.submitted_from((folder / FOLDER).absolute()).items():
         if job not in known:
             raise InputError(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stilts.slurm.jobs import Job
-from stilts.slurm.submit import Submission
-
-NAMED = 5  # runs that a line names
+from stilts.slurm.submit import Submission, named
 
 
 def submission_text(submission: Submission, dry_run: bool) -> str:
@@ -17,9 +15,9 @@ def submission_text(submission: Submission, dry_run: bool) -> str:
     if submission.queued:
         lines.append(f"{len(submission.queued)} runs wait or run already")
     if submission.failed:
-        lines.append(f"{_names(submission.failed)} failed or need one that failed, and are left alone: `stilts retry`")
+        lines.append(f"{named(submission.failed)} failed or need one that failed, and are left alone: `stilts retry`")
     if submission.later:
-        lines.append(f"{_names(submission.later)} are more than max_submit: call `stilts submit` again later")
+        lines.append(f"{named(submission.later)} are more than max_submit: call `stilts submit` again later")
     if not submission.jobs:
         lines.append("nothing to submit")
     elif dry_run:
@@ -78,8 +76,3 @@ def _facts(job: Job, submission: Submission) -> str:
     parts += [f"after {' '.join(job.after_queued)}"] if job.after_queued else []
     parts += ["after all, however they end"] if job.after_all else []
     return ", ".join(parts)
-
-
-def _names(runs: list[str]) -> str:
-    shown = ", ".join(runs[:NAMED])
-    return f"{len(runs)} runs ({shown}{', ...' if len(runs) > NAMED else ''})"

@@ -19,7 +19,7 @@ from stilts.slurm.submitted import FOLDER, LOGS, active_places, recorded_jobs
 from stilts.study.cost import cost_of
 from stilts.study.disk import refuse_without_space
 from stilts.study.plan import Plan
-from stilts.study.run_file import run_yaml
+from stilts.study.run_file import RunTexts
 from stilts.study.started import accept_drift
 from stilts.study.stopping import stop_signals
 from stilts.study.write import study_lock, write
@@ -86,12 +86,12 @@ def submit_study(
             accept_drift(plan, allow_drift)
             notes = []
         else:
-            refuse_unrecorded(plan.folder, cluster)
-            notes = _changed_in_the_queue(plan, queue) + write(plan, text, allow_drift)
-        found = find_missing(plan, queue, profile.max_submit)
+            refuse_unrecorded(plan.folder, recorded, cluster)
+            notes = _changed_in_the_queue(plan, active_places(recorded, queue)) + write(plan, text, allow_drift)
+        found = find_missing(plan, recorded, queue, profile.max_submit)
         if profile.prepare_on == "login" and found.standing.prepare and not dry_run:
             _prepare_here(plan)
-            found = find_missing(plan, queue, profile.max_submit)
+            found = find_missing(plan, recorded, queue, profile.max_submit)
         jobs = jobs_of(plan, found.standing, _array_size(profile, None if dry_run else cluster))
         notes += _notes(found)
         if jobs:
@@ -136,31 +136,30 @@ def runs_at_once(jobs: Sequence[Job], profile: Profile) -> int:
 
 def _array_size(profile: Profile, cluster: Slurm | None) -> int:
     """Elements of one array at most."""
-    largest = DEFAULT_ARRAY if cluster is None else cluster.limits().max_array_size
+    largest = DEFAULT_ARRAY if cluster is None else cluster.max_array_size()
     if largest < 1:
         raise InputError("this cluster takes no arrays (MaxArraySize=0)", "arrays", "ask its administrators")
     return min(largest, profile.max_array_size or largest)
 
 
-def _changed_in_the_queue(plan: Plan, queue: Mapping[str, QueueRow]) -> list[str]:
+def _changed_in_the_queue(plan: Plan, active: Mapping[str, QueueRow]) -> list[str]:
     """A note where runs that wait will be trained with other settings than when they were submitted."""
-    changed = []
+    texts, waiting = RunTexts(), []
     for run in plan.runs:
         path = plan.run_folder(run.run) / "run.yaml"
-        if path.is_file() and path.read_text(encoding="utf-8") != run_yaml(run):
-            changed.append(run.run)
-    active = active_places(recorded_jobs(plan.folder), queue) if changed else {}
-    waiting = [run for run in changed if run in active]
-    return [f"{_names(waiting)} in the queue will take the study's new settings"] if waiting else []
+        if run.run in active and path.is_file() and path.read_text(encoding="utf-8") != texts.of(run):
+            waiting.append(run.run)
+    return [f"{named(waiting)} in the queue will take the study's new settings"] if waiting else []
 
 
 def _notes(found: Missing) -> list[str]:
     if not found.strangers:
         return []
-    return [f"{_names(found.strangers)} wait or run in jobs, and the study does not have them any more: scancel them"]
+    return [f"{named(found.strangers)} wait or run in jobs, and the study does not have them any more: scancel them"]
 
 
-def _names(runs: Sequence[str]) -> str:
+def named(runs: Sequence[str]) -> str:
+    """How many runs, and the first of them."""
     return f"{len(runs)} runs ({', '.join(runs[:NAMED])}{', ...' if len(runs) > NAMED else ''})"
 
 

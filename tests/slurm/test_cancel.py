@@ -18,7 +18,7 @@ from stilts.config import Study
 from stilts.errors import InputError
 from stilts.settings import read
 from stilts.slurm.cancel import cancel_study
-from stilts.slurm.client import Limits, QueueRow
+from stilts.slurm.client import QueueRow
 from stilts.slurm.logs import log_of, show_log
 from stilts.slurm.retry import retry_study
 from stilts.slurm.starts import Start, add_start, read_starts
@@ -48,8 +48,8 @@ class Cluster:
     def require(self) -> None:
         pass
 
-    def limits(self) -> Limits:
-        return Limits(1001, 10000)
+    def max_array_size(self) -> int:
+        return 1001
 
     def queue(self, ids: Iterable[int]) -> dict[str, QueueRow]:
         return dict(self.rows)

@@ -16,7 +16,7 @@ import yaml
 from stilts.config import Study
 from stilts.errors import InputError, StiltsError
 from stilts.settings import read
-from stilts.slurm.client import Limits, QueueRow
+from stilts.slurm.client import QueueRow
 from stilts.slurm.render import quoted
 from stilts.slurm.show import submission_text
 from stilts.slurm.submit import refuse_queued, submit_study
@@ -46,8 +46,8 @@ class Cluster:
     def require(self) -> None:
         pass
 
-    def limits(self) -> Limits:
-        return Limits(self.array_size, 10000)
+    def max_array_size(self) -> int:
+        return self.array_size
 
     def queue(self, ids: Iterable[int]) -> dict[str, QueueRow]:
         wanted = set(ids)
