@@ -32,8 +32,7 @@ AllowDrift = Annotated[
     list[str] | None,
     typer.Option("--allow-drift", metavar="KEY", help="let started runs go on with another KEY (repeatable)"),
 ]
-BRIEFLY = 10.0  # seconds that `prepare` waits for another command that writes the plan
-A_SUBMISSION = 900.0  # the same in a job
+A_SUBMISSION = 900.0  # seconds that `prepare` in a job waits for the command that submitted it
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -105,7 +104,7 @@ def prepare(
     from stilts.data.shown import HEADER, prepared_facts, prepared_table, show_table
     from stilts.study.local import prepare_data, stop_signals
     from stilts.study.show import table
-    from stilts.study.write import study_lock, study_text, write
+    from stilts.study.write import BRIEFLY, study_lock, study_text, write
 
     planned = _plan(study, overrides)
     planned.refuse_unfinished()

@@ -158,6 +158,9 @@ def refuse_wrong_places(rank: int, size: int, mine: Place) -> None:
         places = [Place(**json.loads(store.get(f"stilts/place/{other}"))) for other in range(size)]
         store.set("stilts/places", rendezvous.wrong_places(places) or "")
     problem = store.get("stilts/places").decode()
+    store.set(f"stilts/heard/{rank}", "")
+    if rank == 0:  # the store is this process's: where it ended first, the others would hear nothing
+        store.wait([f"stilts/heard/{other}" for other in range(size)])
     if problem:
         raise StiltsError(problem)
 

@@ -22,7 +22,7 @@ from stilts.study.plan import Plan
 from stilts.study.run_file import RunTexts
 from stilts.study.started import accept_drift
 from stilts.study.stopping import stop_signals
-from stilts.study.write import study_lock, write
+from stilts.study.write import BRIEFLY, study_lock, write
 
 DEFAULT_ARRAY = 1001  # Slurm's default MaxArraySize, where no cluster can be asked (--dry-run)
 NAMED = 5  # runs that a line names
@@ -79,7 +79,7 @@ def submit_study(
     cluster = slurm or Slurm()
     if not dry_run:
         cluster.require()
-    with study_lock(plan.folder):
+    with study_lock(plan.folder, wait=BRIEFLY):  # the job that prepares may write the plan just now
         recorded = recorded_jobs(plan.folder)
         queue = cluster.queue(job.job for job in recorded) if recorded and cluster.available() else {}
         if dry_run:  # queued jobs read run.yaml when they start

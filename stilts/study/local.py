@@ -28,7 +28,7 @@ from stilts.study.processes import (
 )
 from stilts.study.progress import Progress
 from stilts.study.stopping import AGAIN, Stop, stop_signals
-from stilts.study.write import study_lock, write
+from stilts.study.write import BRIEFLY, study_lock, write
 
 POLL = 0.2  # seconds between looks at the running processes
 OLD_RANKS = 15.0  # seconds more than a save may take to wait for ranks of an earlier, killed `stilts run`
@@ -61,7 +61,7 @@ def run_study(
         )  # fmt: skip
     program = trainer or trainer_path()
     slots = device_slots(plan.study.launch)
-    with study_lock(plan.folder):
+    with study_lock(plan.folder, wait=BRIEFLY):
         for note in write(plan, text, allow_drift):
             print(note, file=out, flush=True)
         with stop_signals() as stop:

@@ -18,6 +18,9 @@ from stilts.study.started import accept_drift
 WRITERS = 8  # threads that write run.yaml files: nearly all of the time goes into waiting for the disk
 
 
+BRIEFLY = 10.0  # seconds that a command waits for another one that writes the plan
+
+
 class Locked(InputError):
     """Another process works on the study."""
 

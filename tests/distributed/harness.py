@@ -50,6 +50,7 @@ def _rank_main(
     torch.set_num_threads(1)
     try:
         pipe.send((True, function(*args)))
+        pipe.poll(patience)  # until every rank has ended: rank 0 holds the store, and peers may still read from this one
     except BaseException:
         pipe.send((False, traceback.format_exc()))
     finally:
@@ -68,7 +69,7 @@ def run_ranks(function: Callable[..., Any], ranks: int, logs: Path, *args: Any, 
         port = probe.getsockname()[1]
     started = []
     for rank in range(ranks):
-        mine, theirs = context.Pipe(duplex=False)
+        mine, theirs = context.Pipe()
         environment = {
             "RANK": str(rank),
             "WORLD_SIZE": str(ranks),
@@ -101,6 +102,8 @@ def run_ranks(function: Callable[..., Any], ranks: int, logs: Path, *args: Any, 
             if not good:
                 problems.append(f"rank {rank}:\n{value}")
     finally:
+        for _, pipe in started:
+            pipe.close()
         for process, _ in started:
             process.join(0.0 if problems else 20)
             if process.is_alive():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
+import time
 from collections import namedtuple
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,7 @@ from stilts.slurm.submit import refuse_queued, submit_study
 from stilts.slurm.submitted import record, recorded_jobs
 from stilts.status import Status, write_status
 from stilts.study.plan import Plan, expand
-from stilts.study.write import write
+from stilts.study.write import study_lock, write
 
 Usage = namedtuple("Usage", "total used free")
 GOLDEN = Path(__file__).with_name("golden")
@@ -394,3 +396,19 @@ def test_a_cluster_without_arrays(make, cluster):
     cluster.array_size = 0
     with pytest.raises(InputError, match="MaxArraySize=0"):
         submit_study(make(), "", slurm=cluster)
+
+
+def test_the_job_that_prepares_is_waited_for(make, cluster):
+    plan = make()
+    taken = threading.Event()
+
+    def write_the_plan() -> None:
+        with study_lock(plan.folder):
+            taken.set()
+            time.sleep(0.3)
+
+    job = threading.Thread(target=write_the_plan)
+    job.start()
+    assert taken.wait(10)
+    assert submit_study(plan, "", slurm=cluster).jobs
+    job.join()

@@ -164,6 +164,7 @@ def test_the_deepspeed_launcher_starts_ranks(short, events, monkeypatch):
 
 def test_a_locked_study_is_not_run(short, monkeypatch):
     monkeypatch.setattr(local, "prepare_data", lambda *_: pytest.fail("must not get there"))
+    monkeypatch.setattr(local, "BRIEFLY", 0.1)
     with study_lock(short.folder), pytest.raises(InputError, match="already running"):
         local.run_study(short, "")
 
