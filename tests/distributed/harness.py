@@ -50,7 +50,9 @@ def _rank_main(
     torch.set_num_threads(1)
     try:
         pipe.send((True, function(*args)))
-        pipe.poll(patience)  # until every rank has ended: rank 0 holds the store, and peers may still read from this one
+        pipe.poll(
+            patience
+        )  # until every rank has ended: rank 0 holds the store, and peers may still read from this one
     except BaseException:
         pipe.send((False, traceback.format_exc()))
     finally:
