@@ -301,6 +301,33 @@ def score(
 
 
 @app.command()
+def compare(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A [B ...] [key=value]",
+            help="study files, output folders or published:NAME; a study alone is compared with all published rows",
+        ),
+    ],
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="a recipe to compare (repeatable), default all")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="of published rows: dev or test, default the study's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare collected studies with each other, or with rows that others published."""
+    from stilts.compare.compare import compare as compare_sides
+    from stilts.compare.intervals import with_intervals
+    from stilts.compare.pairs import pairs
+    from stilts.compare.show import IN_FULL, comparisons_json, comparisons_text
+
+    found = [compare_sides(a, b) for a, b in pairs(words, recipe or (), split)]
+    if as_json or len(found) <= IN_FULL:
+        found = [with_intervals(one) for one in found]
+    _print_json(comparisons_json(found)) if as_json else print(comparisons_text(found))
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")

@@ -61,6 +61,7 @@ def test_the_commands(call):
         "tensorboard",
         "sample",
         "score",
+        "compare",
         "doctor",
     ]
 
