@@ -20,6 +20,7 @@ from stilts.study.scores import Scores, read_scores
 from stilts.study.show import count_cells
 from stilts.study.started import refuse_other_settings
 from stilts.study.statistics import COLUMNS, Progress, statistics
+from stilts.study.statistics_text import statistics_parts
 from stilts.study.submission import Submission, write_submissions
 from stilts.study.tables import BY_LANGUAGE, by_language, marked_rows, xtreme
 from stilts.study.tables_text import xtreme_latex, xtreme_markdown
@@ -93,12 +94,12 @@ def _collect(plan: Plan, check: bool, said: Progress) -> Collected:
 
 def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collected:
     content = xtreme(plan, scores)
-    text = xtreme_markdown(content, plan)
     header, rows = marked_rows(content, plan)
     write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
     began = time.perf_counter()
     found = statistics(plan, scores, said)
     seconds = time.perf_counter() - began
+    text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "deltas.csv", _csv(COLUMNS, found.deltas))
     write_text(folder / "statistics.json", json_text(found.content) + "\n")
     write_text(folder / "xtreme.csv", _csv(header, rows))

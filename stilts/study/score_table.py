@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.differences import SCORE
 from stilts.study.plan import Plan
 from stilts.study.scores import Block, Scores
 from stilts.tasks import get_task
 
-SCORE = "score"
-"""The metric of a mean over the metrics that the benchmark counts, where a task has several."""
-
 
 def main_metric(target: str) -> str:
-    """The name of a task's score: its metric, or SCORE where several count."""
+    """The name of a task's score: its metric, or SCORE for the mean where several count."""
     counted = get_task(target).score_metrics
     return counted[0] if len(counted) == 1 else SCORE
 

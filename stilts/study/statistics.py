@@ -11,7 +11,7 @@ import pandas as pd
 
 from stilts.analysis.bootstrap import DRAWS
 from stilts.analysis.claims import RecipeFacts, checklist
-from stilts.analysis.differences import TargetRuns, differences
+from stilts.analysis.differences import SCORE, TargetRuns, differences
 from stilts.analysis.families import ALL, LANGUAGE, METHODS, TARGET, families, negative_transfer
 from stilts.analysis.intervals import LEVEL
 from stilts.outcome import Outcome, read_outcome
@@ -22,7 +22,7 @@ from stilts.study.deviations import deviations
 from stilts.study.graded_items import TargetItems, read_items
 from stilts.study.marks import Marks, find_marks
 from stilts.study.plan import Plan
-from stilts.study.score_table import SCORE, ScoreTable, main_metric, score_tables
+from stilts.study.score_table import ScoreTable, main_metric, score_tables
 from stilts.study.scores import Scores
 from stilts.tasks import get_task
 
@@ -69,7 +69,7 @@ def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, o
         if own is not None:
             best[table.target] = own
         said("best recipes", number, len(tables))
-    main = rows[rows["metric"] == rows["main"]] if len(rows) else rows
+    main = rows[rows["main"]] if len(rows) else rows
     content = {
         "baseline": plan.baseline,
         "interval": LEVEL,
@@ -92,21 +92,23 @@ def _differences(
     baseline: str, tables: Sequence[ScoreTable], items: dict[str, TargetItems], said: Progress
 ) -> pd.DataFrame:
     """`differences` for the score of every target and their mean, and for each metric where several make the score."""
-    found = []
-    main = [_target_runs(table, items[table.target], main_metric(table.target)) for table in tables]
-    n = pd.concat([table.of(main_metric(table.target)).assign(target=table.target) for table in tables])
-    parts = differences(main, baseline)
-    said("differences", 1, 2)
-    if len(parts):
-        parts["metric"] = [SCORE if target == ALL else main_metric(target) for target in parts["target"]]
-        found.append(families(parts.assign(main=parts["metric"], p=parts["p_seeds"])))
-    for table in tables:
-        for metric in get_task(table.target).metrics if main_metric(table.target) == SCORE else ():
-            parts = differences([_target_runs(table, items[table.target], metric)], baseline)
-            found.append(parts.assign(metric=metric, main=SCORE, p=parts.get("p_seeds")))
-    said("differences", 2, 2)
-    rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    return rows.merge(_counts(n), on=["target", "language"], how="left") if len(rows) else rows
+    targets = [
+        _target_runs(table, items[table.target], metric)
+        for table in tables
+        for metric in dict.fromkeys((main_metric(table.target), *get_task(table.target).metrics))
+    ]
+    rows = differences(targets, baseline)
+    said("differences", 1, 1)
+    if not len(rows):
+        return rows
+    main = [
+        target == ALL or metric == main_metric(target)
+        for target, metric in zip(rows["target"], rows["metric"], strict=True)
+    ]
+    rows = rows.assign(p=rows["p_seeds"], main=main)
+    rows = pd.concat([families(rows[rows["main"]]), rows[~rows["main"]]])
+    counted = pd.concat([table.of(main_metric(table.target)).assign(target=table.target) for table in tables])
+    return rows.merge(_counts(counted), on=["target", "language"], how="left")
 
 
 def _counts(rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +126,8 @@ def _target_runs(table: ScoreTable, items: TargetItems, metric: str) -> TargetRu
     runs = table.runs[table.runs["recipe"].isin(own)].reset_index(drop=True)
     task = get_task(table.target)
     sums = items.sums(list(runs["run"]), task.score_metrics if metric == SCORE else [metric]) if len(runs) else None
-    return TargetRuns(table.target, runs, sums, rows)
+    averaged = metric == main_metric(table.target)
+    return TargetRuns(table.target, runs, sums, rows, metric, averaged, len(table.languages))
 
 
 def _outcomes(plan: Plan) -> dict[str, Outcome]:

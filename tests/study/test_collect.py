@@ -78,7 +78,7 @@ def test_the_other_files(make_plan, scored, write_rows):
     assert {row["delta"] for row in deltas} == {"3.0"}
     assert {row["p"] for row in deltas} == {""}  # one seed gives no interval
     assert {(r["target"], r["language"]) for r in deltas} == {
-        ("xnli", "en"), ("xnli", "de"), ("xnli", "all"), ("mlqa", "en"), ("mlqa", "all"),
+        ("all", "all"), ("xnli", "en"), ("xnli", "de"), ("xnli", "all"), ("mlqa", "en"), ("mlqa", "all"),
         ("tatoeba", "de"), ("tatoeba", "all"),
     }  # fmt: skip
     assert {r["n"] for r in deltas if r["target"] == "xnli"} == {"10", "20"}
