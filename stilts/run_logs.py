@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 LAUNCHER_LOG = "launcher.txt"
 """What the launcher prints, and the ranks where they have no logs of their own."""
 RANK_LOGS = "ranks"
 """The folder of `<rank>.txt`, what each rank prints."""
-_ENDINGS = (  # of launchers' lines that tell only that something ended
-    "[launch.py:", "[runner.py:", "slurmstepd: error: *** ", "srun: Job step aborted", "srun: launch/slurm: ",
-    "srun: Force Terminated",
-)  # fmt: skip
+_ENDING = re.compile(  # of launchers' lines that tell only that something ended
+    r"\[(launch|runner)\.py:|slurmstepd(-\S+)?: error: \*\*\* |srun: (Job step aborted|launch/slurm: |Force Terminated)"
+)
 _KILLED = (": Killed", "Out Of Memory", "oom-kill", "oom_kill")  # a rank, and where: by srun and slurmstepd
 _READ = 16384  # bytes from a log's end
 
@@ -32,7 +32,7 @@ def last_line(path: Path, since: float = 0.0) -> str:
     except OSError:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    own = [line for line in lines if not any(mark in line for mark in _ENDINGS)]
+    own = [line for line in lines if not _ENDING.search(line)]
     killed = [line for line in own if any(mark in line for mark in _KILLED)]
     return (killed or own or lines or [""])[-1]
 
@@ -45,7 +45,9 @@ def last_words(folder: Path, since: float = 0.0) -> str:
         since: as for `last_line`.
     """
     logs = sorted((folder / RANK_LOGS).glob("*.txt"), key=lambda path: (len(path.stem), path.stem))
-    ranks = next(((path, line) for path in logs if (line := last_line(path, since))), None)
+    said = [(path, line) for path in logs if (line := last_line(path, since))]
+    # the first rank may have been ended by the launcher as another one failed, which says why
+    ranks = next(((path, line) for path, line in said if not _ENDING.search(line)), said[0] if said else None)
     launcher = last_line(folder / LAUNCHER_LOG, since)
     found = [(f"{RANK_LOGS}/{ranks[0].name}", ranks[1])] if ranks else []
     found += [(LAUNCHER_LOG, launcher)] if launcher else []

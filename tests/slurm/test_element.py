@@ -212,6 +212,17 @@ def test_the_last_words_of_the_ranks(folder: Path, capsys: pytest.CaptureFixture
     assert error in capsys.readouterr().err
 
 
+def test_a_rank_that_was_ended_does_not_speak_for_the_one_that_failed(folder: Path) -> None:
+    begin(folder)
+    (folder / "ranks").mkdir()
+    (folder / "ranks/0.txt").write_text("slurmstepd-node1: error: *** STEP 61.0 ON node1 CANCELLED AT 02:35:17 ***\n")
+    (folder / "ranks/1.txt").write_text("STILTS_RANKS says 2 ranks but this rank's world has 1\n")
+    assert end(folder, 1) == 1
+    error = recorded_status(folder).error
+    assert error is not None
+    assert "ranks/1.txt ends with: STILTS_RANKS says 2" in error
+
+
 def test_a_killed_rank_is_named_beside_what_the_others_say(folder: Path) -> None:
     begin(folder)
     running(folder, state="failed", error="RuntimeError: Connection reset by peer")
