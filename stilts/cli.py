@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -247,15 +246,13 @@ def logs(
 def tensorboard(
     study: StudyFile,
     overrides: Overrides = None,
-    port: Annotated[int, typer.Option(help="port to listen on")] = 6006,
+    port: Annotated[int, typer.Option(help="port to listen on; 0 takes a free one")] = 6006,
     host: Annotated[str, typer.Option(help="address to listen on")] = "localhost",
 ) -> None:
-    """Start TensorBoard on the runs of a study."""
-    folder = _plan(study, overrides).folder / "runs"
-    if not folder.is_dir():
-        raise InputError(f"no runs in {folder}", "a study that was started", "start it with `stilts run`")
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", host]
-    raise typer.Exit(subprocess.call(command))
+    """Start TensorBoard on the runs of a study and, where they were collected, their results."""
+    from stilts.study.board import serve
+
+    raise typer.Exit(serve(_plan(study, overrides), host, port))
 
 
 @app.command()
