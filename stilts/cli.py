@@ -325,6 +325,21 @@ def compare(
 
 
 @app.command()
+def figures(
+    study: StudyFile,
+    overrides: Overrides = None,
+    formats: Annotated[str, typer.Option("--format", help="png, svg and pdf, with commas")] = "png,svg",
+) -> None:
+    """Write the figures of a collected study to results/figures/, for papers."""
+    from stilts.config import load_study
+    from stilts.figures.write import write_figures
+
+    folder = load_study(study, overrides or ()).folder / "results"
+    for path in write_figures(folder, [name.strip() for name in formats.split(",")]):
+        print(path)
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")

@@ -62,6 +62,7 @@ def test_the_commands(call):
         "sample",
         "score",
         "compare",
+        "figures",
         "doctor",
     ]
 
