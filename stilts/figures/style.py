@@ -45,8 +45,9 @@ _RC = {
 @contextmanager
 def paper() -> Iterator[None]:
     """The settings that figures are made and saved with."""
-    ours: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key}
-    with matplotlib.rc_context({**ours, **_RC}):  # not what a person's matplotlibrc says
+    # not what a person's matplotlibrc says; the backend is no setting of a picture
+    ours: Any = {**{key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key}, **_RC}
+    with matplotlib.rc_context(ours):
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -43,11 +44,11 @@ def results(make_plan, scored, write_rows) -> Path:
 def test_the_markdown_renders(results):
     text = (results / "xtreme.md").read_text(encoding="utf-8")
     tables = tables_of(text)
-    assert len(tables) == 1 + text.count("\n## ")
+    assert len(tables) == len(re.findall(r"^\|[-|]+\|$", text, re.MULTILINE)) >= 7
     for cells in tables:
         header, *rows = cells
         assert {len(row) for row in rows} == {len(header)}
-        assert [row[0] for row in rows] in (NAMES, NAMES[1:])
+        assert header[0] != "recipe" or [row[0] for row in rows] in (NAMES, NAMES[1:])
     content = json.loads((results / "xtreme.json").read_text())["recipes"]
     shown = {row[0]: dict(zip(tables[0][0], row, strict=True)) for row in tables[0][1:]}
     for name, recipe in content.items():
