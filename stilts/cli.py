@@ -372,7 +372,12 @@ def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str
 
 def _report(collected: Any) -> None:
     """Print the table, what could not be used and what is missing; raise MissingCells if something is."""
-    print(collected.table)
+    if sys.stdout.isatty():
+        from stilts.study.terminal import show
+
+        show(collected.table)
+    else:
+        print(collected.table)
     for problem in collected.problems:
         print(f"note: {problem}")
     if collected.repeated:
