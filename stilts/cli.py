@@ -329,13 +329,16 @@ def figures(
     study: StudyFile,
     overrides: Overrides = None,
     formats: Annotated[str, typer.Option("--format", help="png, svg and pdf, with commas")] = "png,svg",
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="a recipe to draw (repeatable), default all")
+    ] = None,
 ) -> None:
     """Write the figures of a collected study to results/figures/, for papers."""
     from stilts.config import load_study
     from stilts.figures.write import write_figures
 
     folder = load_study(study, overrides or ()).folder / "results"
-    for path in write_figures(folder, [name.strip() for name in formats.split(",")]):
+    for path in write_figures(folder, [name.strip() for name in formats.split(",")], recipe or ()):
         print(path)
 
 
