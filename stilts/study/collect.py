@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stilts.files import write_text
 from stilts.json_text import json_text
@@ -19,11 +19,12 @@ from stilts.study.score_store import ScoreStore
 from stilts.study.scores import Scores, read_scores
 from stilts.study.show import count_cells
 from stilts.study.started import refuse_other_settings
-from stilts.study.statistics import COLUMNS, Progress, statistics
-from stilts.study.statistics_text import statistics_parts
 from stilts.study.submission import Submission, write_submissions
 from stilts.study.tables import BY_LANGUAGE, by_language, marked_rows, xtreme
 from stilts.study.tables_text import xtreme_latex, xtreme_markdown
+
+if TYPE_CHECKING:
+    from stilts.study.statistics import Progress
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,10 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     header, rows = marked_rows(content, plan)
     write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
     began = time.perf_counter()
+    # pandas and SciPy take a second to load, which a score that cannot be read need not wait for
+    from stilts.study.statistics import COLUMNS, statistics
+    from stilts.study.statistics_text import statistics_parts
+
     found = statistics(plan, scores, said)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
