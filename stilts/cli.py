@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -247,15 +246,13 @@ def logs(
 def tensorboard(
     study: StudyFile,
     overrides: Overrides = None,
-    port: Annotated[int, typer.Option(help="port to listen on")] = 6006,
+    port: Annotated[int, typer.Option(help="port to listen on; 0 takes a free one")] = 6006,
     host: Annotated[str, typer.Option(help="address to listen on")] = "localhost",
 ) -> None:
-    """Start TensorBoard on the runs of a study."""
-    folder = _plan(study, overrides).folder / "runs"
-    if not folder.is_dir():
-        raise InputError(f"no runs in {folder}", "a study that was started", "start it with `stilts run`")
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", host]
-    raise typer.Exit(subprocess.call(command))
+    """Start TensorBoard on the runs of a study and, where they were collected, their results."""
+    from stilts.study.board import serve
+
+    raise typer.Exit(serve(_plan(study, overrides), host, port))
 
 
 @app.command()
@@ -298,6 +295,48 @@ def score(
     _print_json(scores.content) if as_json else print(scores.text())
     if scores.missing:
         raise MissingCells(f"{len(scores.missing)} files or folders are missing")
+
+
+@app.command()
+def compare(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A [B ...] [key=value]",
+            help="study files, output folders or published:NAME; a study alone is compared with all published rows",
+        ),
+    ],
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="a recipe to compare (repeatable), default all")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="of published rows: dev or test, default the study's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare collected studies with each other, or with rows that others published."""
+    from stilts.compare.compare import compare as compare_sides
+    from stilts.compare.intervals import with_intervals
+    from stilts.compare.pairs import pairs
+    from stilts.compare.show import IN_FULL, comparisons_json, comparisons_text
+
+    found = [compare_sides(a, b) for a, b in pairs(words, recipe or (), split)]
+    if as_json or len(found) <= IN_FULL:
+        found = [with_intervals(one) for one in found]
+    _print_json(comparisons_json(found)) if as_json else print(comparisons_text(found))
+
+
+@app.command()
+def figures(
+    study: StudyFile,
+    overrides: Overrides = None,
+    formats: Annotated[str, typer.Option("--format", help="png, svg and pdf, with commas")] = "png,svg",
+) -> None:
+    """Write the figures of a collected study to results/figures/, for papers."""
+    from stilts.config import load_study
+    from stilts.figures.write import write_figures
+
+    folder = load_study(study, overrides or ()).folder / "results"
+    for path in write_figures(folder, [name.strip() for name in formats.split(",")]):
+        print(path)
 
 
 @app.command()

@@ -61,6 +61,8 @@ def test_the_commands(call):
         "tensorboard",
         "sample",
         "score",
+        "compare",
+        "figures",
         "doctor",
     ]
 
