@@ -13,6 +13,7 @@ from typing import Any
 
 from stilts.files import write_text
 from stilts.json_text import json_text
+from stilts.study.data_notes import data_notes
 from stilts.study.deltas import COLUMNS, deltas
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
@@ -61,7 +62,7 @@ class Collected:
 
 
 def collect(plan: Plan, check: bool = False) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv and submission/ from what was scored.
+    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, data.md and submission/.
 
     Another process that collects the same study is waited for.
 
@@ -103,6 +104,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path) -> Collected:
     write_text(folder / "xtreme.md", text)
     write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
     write_text(folder / "xtreme.json", json_text(content) + "\n")
+    write_text(folder / "data.md", data_notes(plan))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]

@@ -43,7 +43,7 @@ class Server:
 
     def get(self, path: str, body: Any = None, **query: str) -> Any:
         """What a path of `/data` answers; bytes where it is no JSON."""
-        url = f"{self.url}data/{path}?{urllib.parse.urlencode(query)}"
+        url = f"{self.url}data/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, content, {"Content-Type": "application/json"} if content else {})
         with urllib.request.urlopen(request, timeout=30) as answer:
