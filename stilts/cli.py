@@ -134,7 +134,7 @@ def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift =
 
     planned = _plan(study, overrides)
     refuse_queued(planned)
-    _report(run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
+    _report(planned, run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 
 @app.command()
@@ -194,7 +194,7 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(merge(planned, check=True))
+    _report(planned, merge(planned, check=True))
 
 
 @app.command()
@@ -370,8 +370,14 @@ def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str
     return planned, [known_run(planned, word) for word in words or () if "=" not in word]
 
 
-def _report(collected: Any) -> None:
-    """Print the table, what could not be used and what is missing; raise MissingCells if something is."""
+def _report(plan: Plan, collected: Any) -> None:
+    """Print the table, what could not be used and what is missing, bring TensorBoard's folder up to date.
+
+    Raises MissingCells if something is missing.
+    """
+    from stilts.study.board import write_board
+
+    write_board(plan)
     print(collected.table)
     for problem in collected.problems:
         print(f"note: {problem}")

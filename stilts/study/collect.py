@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stilts.files import write_text
 from stilts.json_text import json_text
+from stilts.study.data_notes import data_notes
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
@@ -63,7 +64,7 @@ class Collected:
 
 
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, statistics.json and submission/.
+    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, statistics.json, data.md and submission/.
 
     Another process that collects the same study is waited for.
 
@@ -116,6 +117,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
         f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
     ]
     write_text(folder / "problems.txt", "".join(f"{line}\n" for line in (*problems, *missing)))
+    write_text(folder / "data.md", data_notes(plan))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
