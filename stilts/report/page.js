@@ -94,7 +94,8 @@
     $("f-count").textContent = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
   }
   if (languages) {
-    for (const id of ["f-language", "f-target", "f-recipe"]) $(id).addEventListener("input", filter);
+    $("f-language").addEventListener("input", filter);
+    for (const id of ["f-target", "f-recipe"]) $(id).addEventListener("change", filter);
     filter();
     $("filters").hidden = false;
   }
@@ -192,7 +193,7 @@
   if (languages) {
     const first = [...$("bar-recipe").options].find((option) => option.value !== data.baseline);
     if (first) first.selected = true;
-    for (const id of ["bar-target", "bar-recipe", "bar-measure"]) $(id).addEventListener("input", showBars);
+    for (const id of ["bar-target", "bar-recipe", "bar-measure"]) $(id).addEventListener("change", showBars);
     $("bars").hidden = false;
     let width = 0;
     new ResizeObserver(([entry]) => {
