@@ -15,6 +15,7 @@ A set's metric in points is 100 x sum of numerators / sum of denominators; over 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,34 +63,64 @@ class Items:
         return 100.0 * float(self.numerator.sum()) / below if below else 0.0
 
 
-def read_items(path: Path, task: Task, metrics: Sequence[str], groups: Mapping[str, str] | None = None) -> Items:
-    """The items of a file in `predictions/<task>/`, for the mean of one or more metrics.
+@dataclass(frozen=True)
+class Graded:
+    """What one file of predictions says: for any of a task's metrics, and about the predictions as such.
 
-    Args:
-        metrics: those of `task.metrics` to average: `task.score_metrics` give the task's score. Several must be means
-            over items (exact match and F1 of answers).
-        groups: example id -> group, from `read_groups`; a prediction's own `cluster` comes first.
+    Attributes:
+        ids: example ids.
+        clusters: each prediction's own `cluster`, "" where it has none.
+        parts: metric -> float64 (items, 2), numerators and denominators.
+        commonest: the prediction made most often (a label, an answer, a tag), as text.
+        share: of the predictions (of words, where they are tagged) that are the commonest, 0-1.
+    """
+
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    parts: Mapping[str, np.ndarray]
+    commonest: str
+    share: float
+
+    def items(self, metrics: Sequence[str], groups: Mapping[str, str] | None = None) -> Items:
+        """The items for one metric or for the mean of several, which must be means over items (exact match, F1).
+
+        Args:
+            groups: example id -> group, from `read_groups`; a prediction's own `cluster` comes first.
+        """
+        tables = [self.parts[metric] for metric in metrics]
+        assert len(tables) == 1 or all((table[:, 1] == 1).all() for table in tables), "only means over items"
+        above = np.mean([table[:, 0] for table in tables], axis=0)
+        known = groups or {}
+        names = tuple(own or known.get(name, "") for own, name in zip(self.clusters, self.ids, strict=True))
+        return Items(self.ids, names, above, tables[0][:, 1].copy())
+
+
+def read_graded(path: Path, task: Task) -> Graded:
+    """The graded predictions of a file in `predictions/<task>/`, for all metrics of the task.
 
     Raises InputError, naming file and line, for predictions that were not graded or are no JSON objects.
     """
-    parts = [_PARTS[_kind(task, metric)] for metric in metrics]
-    ids, names, rows = [], [], []
+    kinds = [(metric, _PARTS[_kind(task, metric)]) for metric in task.metrics]
+    ids, clusters, rows = [], [], []
+    said: Counter[str] = Counter()
     for number, line in enumerate(_lines(path), 1):
         try:
             item = json.loads(line)
-            values = [part(item, metric) for part, metric in zip(parts, metrics, strict=True)]
+            rows.append([part(item, metric) for metric, part in kinds])
             ids.append(str(item["id"]))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError(
                 f"{path} line {number}: {type(error).__name__} {error}",
-                f"a graded prediction with {', '.join(metrics)}",
+                f"a graded prediction with {', '.join(task.metrics)}",
                 "score the run again where the file is damaged; a set without labels has no items",
             ) from None
-        names.append(str(item.get("cluster") or (groups or {}).get(ids[-1], "")))
-        rows.append((sum(above for above, _ in values) / len(values), values[0][1]))
-        assert len(values) == 1 or all(below == 1 for _, below in values), "only means over items can be averaged"
-    table = np.array(rows, dtype=np.float64).reshape(-1, 2)
-    return Items(tuple(ids), tuple(names), table[:, 0].copy(), table[:, 1].copy())
+        clusters.append(str(item.get("cluster") or ""))
+        prediction = item.get("prediction")
+        said.update(map(str, prediction) if isinstance(prediction, list) else [str(prediction)])
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(kinds), 2)
+    commonest, often = said.most_common(1)[0] if said else ("", 0)
+    parts = {metric: table[:, place].copy() for place, (metric, _) in enumerate(kinds)}
+    return Graded(tuple(ids), tuple(clusters), parts, commonest, often / max(1, said.total()))
 
 
 def read_groups(examples: Path, task: Task) -> dict[str, str]:
@@ -116,21 +147,6 @@ def set_groups(features: Path, sets: Sequence[SetRef]) -> dict[str, dict[str, st
     paths = {ref.language: features / ref.folder / EXAMPLES for ref in sets}
     tasks = {ref.language: TASKS[ref.task] for ref in sets}
     return {name: read_groups(path, tasks[name]) if path.is_file() else {} for name, path in paths.items()}
-
-
-def run_items(
-    run_folder: Path, sets: Sequence[SetRef], metrics: Sequence[str], groups: Mapping[str, Mapping[str, str]]
-) -> dict[str, Items]:
-    """Language -> items of one run, for the sets of one task; see `read_items` and `set_groups`."""
-    return {
-        ref.language: read_items(
-            run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl",
-            TASKS[ref.task],
-            metrics,
-            groups.get(ref.language),
-        )
-        for ref in sets
-    }
 
 
 def _lines(path: Path) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from stilts.files import write_text
 from stilts.json_text import json_text
-from stilts.study.deltas import COLUMNS, deltas
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
 from stilts.study.scores import Scores, read_scores
 from stilts.study.show import count_cells
 from stilts.study.started import refuse_other_settings
+from stilts.study.statistics import COLUMNS, Progress, statistics
+from stilts.study.statistics_text import statistics_parts
 from stilts.study.submission import Submission, write_submissions
 from stilts.study.tables import BY_LANGUAGE, by_language, marked_rows, xtreme
 from stilts.study.tables_text import xtreme_latex, xtreme_markdown
@@ -60,23 +61,24 @@ class Collected:
                 for (recipe, target, reason), codes in languages.items()]  # fmt: skip
 
 
-def collect(plan: Plan, check: bool = False) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv and submission/ from what was scored.
+def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
+    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, statistics.json and submission/.
 
     Another process that collects the same study is waited for.
 
     Args:
         plan: the study.
         check: raise InputError if a run was started with other settings.
+        said: hears how far the statistics are.
     """
     from filelock import FileLock
 
     plan.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(plan.folder / ".collect.lock", mode=0o664):
-        return _collect(plan, check)
+        return _collect(plan, check, said)
 
 
-def _collect(plan: Plan, check: bool) -> Collected:
+def _collect(plan: Plan, check: bool, said: Progress) -> Collected:
     folder = plan.folder / "results"
     store = ScoreStore(plan.folder / ".collect.npz", folder / "scores.csv")
     with contextlib.closing(store):
@@ -84,32 +86,44 @@ def _collect(plan: Plan, check: bool) -> Collected:
             store.started = refuse_other_settings(plan, store.started)
         scores = read_scores(plan, store)
         written = store.write_csv(",".join((*KEYS, "marks")) + "\n", scores.runs)  # the largest file, in the meantime
-        collected = _tables(plan, scores, folder)
+        collected = _tables(plan, scores, folder, said)
         written.result()
         store.save()
     return collected
 
 
-def _tables(plan: Plan, scores: Scores, folder: Path) -> Collected:
+def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collected:
     content = xtreme(plan, scores)
-    text = xtreme_markdown(content, plan)
     header, rows = marked_rows(content, plan)
     write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
     began = time.perf_counter()
-    differences = [[row[key] for key in COLUMNS] for row in deltas(plan, scores)]
+    found = statistics(plan, scores, said)
     seconds = time.perf_counter() - began
-    write_text(folder / "deltas.csv", _csv(COLUMNS, differences))
+    text = xtreme_markdown(content, plan, statistics_parts(found))
+    write_text(folder / "deltas.csv", _csv(COLUMNS, found.deltas))
+    write_text(folder / "statistics.json", json_text(found.content) + "\n")
     write_text(folder / "xtreme.csv", _csv(header, rows))
     write_text(folder / "xtreme.md", text)
     write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
     write_text(folder / "xtreme.json", json_text(content) + "\n")
+    problems = [*scores.problems, *found.problems]
+    missing = [
+        f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
+    ]
+    write_text(folder / "problems.txt", "".join(f"{line}\n" for line in (*problems, *missing)))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
     failed = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) not in bare]
     return Collected(
-        folder, text, failed, scores.problems, count_cells(plan), submissions, unlabelled, scores.repeated, seconds
+        folder, text, failed, problems, count_cells(plan), submissions, unlabelled, scores.repeated, seconds
     )
+
+
+def _missing_lines(content: dict[str, Any]) -> list[str]:
+    return [
+        f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
+    ]
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

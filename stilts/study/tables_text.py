@@ -17,8 +17,8 @@ _WHAT = "split {}, points (0-100), zero-shot from English, mean over languages a
 TITLES = {"xtreme": "XTREME", "xtreme_r": "XTREME-R"}
 
 
-def xtreme_markdown(content: dict[str, Any], plan: Plan) -> str:
-    """The text of `xtreme.md`: the table, and the differences to the baseline by task."""
+def xtreme_markdown(content: dict[str, Any], plan: Plan, more: Sequence[str] = ()) -> str:
+    """The text of `xtreme.md`: the table, the differences to the baseline by task, and the paragraphs of `more`."""
     header, rows = xtreme_rows(content, plan)
     study = plan.study
     title = TITLES[study.target.benchmark]
@@ -38,6 +38,7 @@ def xtreme_markdown(content: dict[str, Any], plan: Plan) -> str:
             [row[0], *(_signed(minus(v, b)) for v, b in zip(row[1:-1], base[1:-1], strict=True))] for row in others
         ]
         parts += [f"## Difference to {plan.baseline}", table(header[:-1], lines)]
+    parts += more
     if content["tasks_absent"]:
         parts.append(f"Not in this study: {', '.join(content['tasks_absent'])}; averages are over the planned tasks.")
     parts += transductive_lines(plan)

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class TrainingState:
         bad_in_a_row: such steps since the last good one.
         micro_batch_tokens: the budget the run was started with, so that what a GPU probe finds later changes nothing.
         groups: hyper-parameters of the optimizer's groups.
+        losses: sum and number of the training losses in each tenth of the planned steps.
     """
 
     step: int
@@ -60,6 +61,18 @@ class TrainingState:
     bad_in_a_row: int = 0
     micro_batch_tokens: int | None = None
     groups: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[list[float]] = field(default_factory=lambda: [[0.0, 0] for _ in range(10)])
+
+    def with_loss(self, loss: float, steps: int) -> TrainingState:
+        """The same with the loss of its last step, one of so many that are planned."""
+        parts = [list(part) for part in self.losses]
+        own = parts[min(len(parts) - 1, (self.step - 1) * len(parts) // steps)]
+        own[:] = own[0] + loss, own[1] + 1
+        return replace(self, losses=parts)
+
+    def mean_losses(self) -> list[float]:
+        """The mean loss of each tenth of the steps that has any."""
+        return [total / n for total, n in self.losses if n]
 
 
 @dataclass(frozen=True)

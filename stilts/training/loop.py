@@ -77,7 +77,7 @@ class Loop:
         state = replace(state, step=state.step + 1)
         if result.problem is not None:
             return self._dropped(state, result.problem)
-        state = replace(state, bad_in_a_row=0)
+        state = replace(state, bad_in_a_row=0).with_loss(result.loss, steps)
         self._rate.add(result.tokens, training.batch_size or 0)
         self._loss_sum, self._since = self._loss_sum + result.loss, self._since + 1
         self.board.scalars(state.step, {f"train/loss/{result.task}": result.loss, "train/loss": result.loss})

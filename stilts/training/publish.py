@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from stilts.files import write_text
 from stilts.model.build import FACTS_FILE, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import set_weights
+from stilts.outcome import Outcome, write_outcome
 from stilts.training import averaging
 from stilts.training.checkpoint import Checkpoints, TrainingState
 from stilts.training.export import export_model, exported_weights
@@ -88,6 +90,9 @@ class Publisher:
         """Put the chosen model into `model/` and into memory; returns the step it was trained for."""
         model, step = trainer.engine.module, state.step
         averaged = averaging.averaged_steps(trainer.training, step)
+        chosen = bool(best and not averaged)
+        # before the model: a run that has one is not trained again
+        self.world.on_main(lambda: write_outcome(self.folder.parent, self._outcome(state, chosen)))
         if averaged:
             weights = averaging.mean_weights(self.checkpoints.folder, averaged)
             self.export(model, self.folder, step, weights)
@@ -102,6 +107,15 @@ class Publisher:
         self.checkpoints.finish(keep=self.settings.kind == "intermediate")
         self.log.info("the model of step %d is in %s", step, self.folder)
         return step
+
+    def _outcome(self, state: TrainingState, chosen: bool) -> Outcome:
+        losses = state.mean_losses()
+        first, last = (losses[0], losses[-1]) if losses else (None, None)
+        found = Outcome(state.step, first, last, state.bad_steps, state.best_step if chosen else state.step)
+        if not chosen:
+            return found
+        sets = tuple(ref.name for ref in self.settings.selection_sets)
+        return replace(found, chosen_on=sets, chosen_score=state.best_score)
 
     def _commit_best(self, step: int) -> None:
         """The best model becomes the run's; it may have been exported before a setting was changed."""

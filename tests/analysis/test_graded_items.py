@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stilts.analysis import item_store
 from stilts.analysis.clusters import cluster_sums, joint_clusters
-from stilts.analysis.items import Items, read_groups, read_items, run_items, set_groups
+from stilts.analysis.item_store import graded_of_run
+from stilts.analysis.items import Items, read_graded, read_groups, set_groups
 from stilts.config import SetRef
 from stilts.errors import InputError
 from stilts.formats import get_format
@@ -65,7 +67,7 @@ def test_score_of_the_items_is_the_score_of_the_set(name: str, tmp_path: Path) -
     path = tmp_path / "test-en.jsonl"
     rows = [{**p, **item} for p, item in zip(predictions, graded.items, strict=True)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    items = read_items(path, task, [metric])
+    items = read_graded(path, task).items([metric])
     assert items.score == pytest.approx(graded.metrics[metric], rel=1e-12)
     assert 0 < items.score < 100  # the case is one where a mistake would show
 
@@ -73,7 +75,7 @@ def test_score_of_the_items_is_the_score_of_the_set(name: str, tmp_path: Path) -
 def test_two_metrics_are_averaged(tmp_path: Path) -> None:
     path = tmp_path / "dev-en.jsonl"
     path.write_text('{"id": "a", "exact_match": 0.0, "f1": 0.5}\n{"id": "b", "exact_match": 1.0, "f1": 1.0}\n', "utf-8")
-    assert read_items(path, get_task("xquad"), ["f1", "exact_match"]).score == 100 * (0.25 + 1.0) / 2
+    assert read_graded(path, get_task("xquad")).items(["f1", "exact_match"]).score == 100 * (0.25 + 1.0) / 2
 
 
 @pytest.mark.parametrize("line", ['{"id": "b", "corr', '{"id": "b", "prediction": "neutral"}', "[1]"])
@@ -81,7 +83,7 @@ def test_what_is_no_graded_prediction_is_named(line: str, tmp_path: Path) -> Non
     path = tmp_path / "test-en.jsonl"
     path.write_text('{"id": "a", "correct": true}\n' + line, encoding="utf-8")
     with pytest.raises(InputError, match=r"test-en\.jsonl line 2"):
-        read_items(path, get_task("xnli"), ["accuracy"])
+        read_graded(path, get_task("xnli")).items(["accuracy"])
 
 
 def test_groups_of_examples(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_groups_of_examples(tmp_path: Path) -> None:
 def test_lines_end_where_json_says(tmp_path: Path) -> None:
     path = tmp_path / "dev-en.jsonl"
     path.write_text('{"id": "a", "prediction": "x\u2028y\x85z", "correct": true}\n', encoding="utf-8")
-    assert read_items(path, get_task("xnli"), ["accuracy"]).ids == ("a",)
+    assert read_graded(path, get_task("xnli")).items(["accuracy"]).ids == ("a",)
 
 
 def test_placeholders_group_nothing(tmp_path: Path) -> None:
@@ -117,10 +119,55 @@ def test_items_of_a_run_know_their_premises(tmp_path: Path) -> None:
     (tmp_path / "run/predictions/xnli").mkdir(parents=True)
     lines = "\n".join(json.dumps({"id": str(i), "correct": i % 2 == 0}) for i in range(6))
     (tmp_path / "run/predictions/xnli/test-de.jsonl").write_text(lines, encoding="utf-8")
-    items = run_items(tmp_path / "run", [ref], ["accuracy"], set_groups(tmp_path / "features", [ref]))
-    assert items["de"].groups == ("p0", "p0", "p0", "p1", "p1", "p1")
-    gone = run_items(tmp_path / "run", [ref], ["accuracy"], set_groups(tmp_path / "nowhere", [ref]))
-    assert gone["de"].groups == ("",) * 6
+    graded = graded_of_run(tmp_path / "run", [ref])["de"]
+    groups = set_groups(tmp_path / "features", [ref])["de"]
+    assert graded.items(["accuracy"], groups).groups == ("p0", "p0", "p0", "p1", "p1", "p1")
+    assert set_groups(tmp_path / "nowhere", [ref]) == {"de": {}}
+    assert graded.items(["accuracy"]).groups == ("",) * 6
+
+
+def test_the_commonest_prediction(tmp_path: Path) -> None:
+    path = tmp_path / "dev-en.jsonl"
+    path.write_text(
+        "".join(json.dumps({"id": str(i), "prediction": "01"[i > 5], "correct": True}) + "\n" for i in range(8))
+    )
+    graded = read_graded(path, get_task("pawsx"))
+    assert (graded.commonest, graded.share) == ("0", 0.75)
+    words = {"id": "1", "prediction": ["X", "X", "O"], "gold": ["X", "O", "O"], "correct": 2, "spans": [1, 1, 0]}
+    path.write_text(json.dumps(words) + "\n")
+    graded = read_graded(path, get_task("udpos"))
+    assert (graded.commonest, graded.share) == ("X", 2 / 3)
+
+
+def test_what_was_read_is_kept_beside_the_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refs = [SetRef("mlqa", "test", language, "") for language in ("en", "de")]
+    folder = tmp_path / "predictions/mlqa"
+    folder.mkdir(parents=True)
+    for ref in refs:
+        rows = [
+            {"id": f"q{i}", "prediction": "a", "exact_match": 0.0, "f1": i / 7, "cluster": ref.language}
+            for i in range(3)
+        ]
+        (folder / f"test-{ref.language}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = graded_of_run(tmp_path, refs)
+    reads: list[Path] = []
+    original = item_store.read_graded
+    monkeypatch.setattr(item_store, "read_graded", lambda path, task: reads.append(path) or original(path, task))
+    ids: item_store.Ids = {}
+    again = graded_of_run(tmp_path, refs, ids)
+    assert not reads
+    assert again["en"].ids is again["de"].ids, "one object"
+    for language in ("en", "de"):
+        assert again[language].clusters == (language,) * 3
+        assert (again[language].commonest, again[language].share) == ("a", 1.0)
+        for metric in ("f1", "exact_match"):
+            assert np.array_equal(again[language].parts[metric], first[language].parts[metric])
+    changed = folder / "test-de.jsonl"
+    changed.write_text(changed.read_text().replace("0.0", "1.0"))
+    assert graded_of_run(tmp_path, refs)["de"].items(["exact_match"]).score == 100
+    assert reads == [changed]
+    (folder / item_store.STORE).write_bytes(b"PK damaged")
+    assert graded_of_run(tmp_path, refs)["en"].items(["f1"]).score == pytest.approx(100 / 7)
 
 
 def _items(ids: Sequence[str], groups: Sequence[str], right: Sequence[float]) -> Items:

@@ -1,0 +1,100 @@
+"""The best recipe for each target, chosen on other numbers than it is reported on (`stilts.analysis.selection`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stilts.analysis.selection import Selection, chosen_on_dev, cross_fitted
+from stilts.outcome import Outcome
+from stilts.study.graded_items import TargetItems
+from stilts.study.score_table import ScoreTable, main_metric
+from stilts.tasks import get_task
+
+DEV_TO_TEST, CROSS_FITTED, SEEDS_ONLY = "dev_to_test", "cross_fitted", "cross_fitted_seeds"
+METHODS = {
+    DEV_TO_TEST: "chosen on dev (by what chose the checkpoints), reported on the study's set",
+    CROSS_FITTED: "chosen on half of the item clusters and seeds, scored on the rest, both ways",
+    SEEDS_ONLY: "chosen by half of the seeds, scored with the rest, both ways: no predictions are left to divide",
+}
+
+
+def best_recipe(
+    table: ScoreTable, items: TargetItems, outcomes: Mapping[str, Outcome], draws: int
+) -> dict[str, Any] | None:
+    """The entry of `best` in statistics.json for one target; None with less than two complete recipes.
+
+    Args:
+        outcomes: run id -> outcome, of runs whose checkpoint was chosen by a score: that score is the run's dev score,
+            unless it was taken on the set that is reported.
+    """
+    names = table.whole()
+    if len(names) < 2:
+        return None
+    rows = table.of(main_metric(table.target))
+    runs = table.runs[table.runs["recipe"].isin(names)].reset_index(drop=True)
+    scores = rows.groupby("run")["value"].mean().reindex(runs["run"]).to_numpy(float)
+    units = _units(runs, names)
+    dev = np.array([_dev_score(outcomes.get(name), table.target) for name in runs["run"]], dtype=np.float64)
+    if not np.isnan(dev).any():
+        method, found = DEV_TO_TEST, chosen_on_dev(names, _table(dev, units), _table(scores, units))
+    elif all(name in items.runs for name in runs["run"]):
+        sums = items.sums(list(runs["run"]), get_task(table.target).score_metrics)
+        arms = [names.index(name) for name in runs["recipe"]]
+        method, found = CROSS_FITTED, cross_fitted(names, sums, arms, _outer(runs), draws)
+    else:
+        own = _table(scores, units)
+        method, found = SEEDS_ONLY, chosen_on_dev(names, own, own)
+    return {"method": method, **_content(found)}
+
+
+def _content(found: Selection) -> dict[str, Any]:
+    gain = found.gain
+    return {
+        "recipe": found.recipe, "chosen": list(found.chosen), "score": found.score, "reported": found.reported,
+        "gain": _number(gain.estimate), "low": _number(gain.low), "high": _number(gain.high),
+        "winner": found.winner, "note": found.note,
+    }  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _dev_score(outcome: Outcome | None, target: str) -> float:
+    """What chose the run's checkpoint, where that was a dev set (not the target's only set, which is reported)."""
+    if outcome is None or outcome.chosen_score is None:
+        return float("nan")
+    splits = {name.split("/")[1] for name in outcome.chosen_on}
+    return outcome.chosen_score if splits == {"dev"} else float("nan")
+
+
+def _outer(runs: pd.DataFrame) -> list[int]:
+    """Each run's seed of the outermost phase in which its recipe has several: those are what is halved."""
+    several = runs.groupby("recipe")["intermediate_seed"].transform("nunique") > 1
+    seeds = runs["intermediate_seed"].where(several, runs["target_seed"]).fillna(0)
+    return [int(seed) for seed in seeds]
+
+
+def _units(runs: pd.DataFrame, names: Sequence[str]) -> list[list[list[int]]]:
+    """Arm -> seed -> places of the runs."""
+    outer = _outer(runs)
+    found: list[list[list[int]]] = []
+    for name in names:
+        own: dict[int, list[int]] = {}
+        for place in np.flatnonzero((runs["recipe"] == name).to_numpy()):
+            own.setdefault(outer[place], []).append(int(place))
+        found.append(list(own.values()))
+    return found
+
+
+def _table(values: np.ndarray, units: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
+    """(arms, seeds), NaN where an arm has fewer seeds."""
+    out = np.full((len(units), max(map(len, units))), np.nan)
+    for arm, seeds in enumerate(units):
+        for place, own in enumerate(seeds):
+            out[arm, place] = values[list(own)].mean()
+    return out

@@ -1,0 +1,49 @@
+"""Runs that have not learned what they were to learn: one answer for everything, or a loss that has not fallen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from stilts.analysis.items import Graded
+from stilts.outcome import read_outcome
+from stilts.study.graded_items import TargetItems
+from stilts.study.plan import Plan
+from stilts.tasks import get_task
+
+Row = dict[str, str | None]
+"""`{"run", "target", "language", "what"}`; target and language are None for a run as a whole."""
+ONE_SIDED = 0.99
+"""The share of one answer from which on a run is named."""
+_FORMATS = ("pair", "choice", "span", "tagging")  # in which different items have different answers
+_LEAST_ITEMS = 20
+
+
+def degenerate(plan: Plan, items: Iterable[TargetItems]) -> list[Row]:
+    """A row a run and target that answers alike, and a row a run whose loss is no lower at its end."""
+    return [*(row for own in items for row in _one_sided(own)), *_not_fallen(plan)]
+
+
+def _one_sided(items: TargetItems) -> Iterator[Row]:
+    if get_task(items.target).format not in _FORMATS:
+        return
+    for run, languages in items.runs.items():
+        bad = {code: graded for code, graded in languages.items() if _says_one_thing(graded)}
+        if bad:
+            answers = sorted({repr(graded.commonest) for graded in bad.values()})
+            least = min(graded.share for graded in bad.values())
+            what = f"says {' or '.join(answers[:3])} for {100 * least:.0f} % of the items or more"
+            yield {"run": run, "target": items.target, "language": " ".join(bad), "what": what}
+
+
+def _says_one_thing(graded: Graded) -> bool:
+    return len(graded.ids) >= _LEAST_ITEMS and graded.share >= ONE_SIDED
+
+
+def _not_fallen(plan: Plan) -> Iterator[Row]:
+    for run in plan.runs:
+        outcome = read_outcome(plan.run_folder(run.run)) if run.trains_on else None
+        if outcome is None or outcome.first_loss is None or outcome.last_loss is None:
+            continue
+        if outcome.last_loss >= outcome.first_loss:
+            ends = f"{outcome.first_loss:.3f} in the first tenth of the steps, {outcome.last_loss:.3f} in the last"
+            yield {"run": run.run, "target": None, "language": None, "what": f"its loss has not fallen: {ends}"}

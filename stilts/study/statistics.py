@@ -1,0 +1,198 @@
+"""What a study's scores say, with their uncertainty: deltas.csv and statistics.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from stilts.analysis.bootstrap import DRAWS
+from stilts.analysis.claims import RecipeFacts, checklist
+from stilts.analysis.differences import SCORE, TargetRuns, differences
+from stilts.analysis.families import ALL, LANGUAGE, METHODS, TARGET, families, negative_transfer
+from stilts.analysis.intervals import LEVEL
+from stilts.outcome import Outcome, read_outcome
+from stilts.study.best import METHODS as CHOICES
+from stilts.study.best import best_recipe
+from stilts.study.degenerate import degenerate
+from stilts.study.deviations import deviations
+from stilts.study.graded_items import TargetItems, read_items
+from stilts.study.marks import Marks, find_marks
+from stilts.study.plan import Plan
+from stilts.study.score_table import ScoreTable, main_metric, score_tables
+from stilts.study.scores import Scores
+from stilts.tasks import get_task
+
+COLUMNS = (
+    "recipe", "baseline", "target", "language", "metric", "delta", "low", "high", "p", "n", "seeds", "df",
+    "low_test_set", "high_test_set", "p_test_set", "low_combined", "high_combined", "p_combined", "detectable",
+    "family", "tests", "p_adjusted", "stars", "marks",
+)  # fmt: skip
+Progress = Callable[[str, int, int], None]
+"""Hears what is done: a name, how much of how much."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What was found.
+
+    Attributes:
+        deltas: the rows of deltas.csv, COLUMNS; None where there is nothing.
+        content: statistics.json.
+        problems: what is wrong with predictions, a line each.
+    """
+
+    deltas: list[list[Any]] = field(default_factory=list)
+    content: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, of: None) -> Statistics:
+    """Differences to the baseline with intervals, the best recipes, the paper's claims, and what is out of order.
+
+    Intervals over seeds are Student's t with variances pooled over the recipes of a target; those over test sets come
+    from clusters of items, where predictions are left. `said` hears of the progress.
+    """
+    tables = score_tables(plan, scores)
+    items = read_items(plan, tables, lambda done, of: said("reading predictions", done, of))
+    by_target = {one.target: one for one in items}
+    rows = pd.DataFrame()
+    if plan.baseline is not None:
+        rows = _differences(plan.baseline, tables, by_target, said)
+    outcomes = _outcomes(plan)
+    best: dict[str, dict[str, Any]] = {}
+    for number, table in enumerate(tables, 1):
+        own = best_recipe(table, by_target[table.target], outcomes, DRAWS)
+        if own is not None:
+            best[table.target] = own
+        said("best recipes", number, len(tables))
+    main = rows[rows["main"]] if len(rows) else rows
+    content = {
+        "baseline": plan.baseline,
+        "interval": LEVEL,
+        "draws": DRAWS,
+        "families": METHODS,
+        "best": best,
+        "methods": {
+            name: text for name, text in CHOICES.items() if any(own["method"] == name for own in best.values())
+        },
+        "negative_transfer": {name: _negative(main, name) for name in (TARGET, LANGUAGE)},
+        "claims": checklist(main, _facts(plan), best, _baseline_scores(plan, tables), _Against(tables)),
+        "degenerate": degenerate(plan, items),
+        "deviations": deviations(plan),
+    }
+    problems = [problem for one in items for problem in one.problems]
+    return Statistics(_rows(rows, plan, find_marks(plan, scores)), content, problems)
+
+
+def _differences(
+    baseline: str, tables: Sequence[ScoreTable], items: dict[str, TargetItems], said: Progress
+) -> pd.DataFrame:
+    """`differences` for the score of every target and their mean, and for each metric where several make the score."""
+    targets = [
+        _target_runs(table, items[table.target], metric)
+        for table in tables
+        for metric in dict.fromkeys((main_metric(table.target), *get_task(table.target).metrics))
+    ]
+    rows = differences(targets, baseline)
+    said("differences", 1, 1)
+    if not len(rows):
+        return rows
+    main = [
+        target == ALL or metric == main_metric(target)
+        for target, metric in zip(rows["target"], rows["metric"], strict=True)
+    ]
+    rows = rows.assign(p=rows["p_seeds"], main=main)
+    rows = pd.concat([families(rows[rows["main"]]), rows[~rows["main"]]])
+    counted = pd.concat([table.of(main_metric(table.target)).assign(target=table.target) for table in tables])
+    return rows.merge(_counts(counted), on=["target", "language"], how="left")
+
+
+def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Target and language -> n, the scored examples; for "all" their sum."""
+    each = rows.groupby(["target", "language"], sort=False)["n"].first().reset_index()
+    whole = each.groupby("target", sort=False)["n"].sum().reset_index().assign(language=ALL)
+    total = pd.DataFrame({"target": [ALL], "language": [ALL], "n": [whole["n"].sum()]})
+    return pd.concat([each, whole, total], ignore_index=True)
+
+
+def _target_runs(table: ScoreTable, items: TargetItems, metric: str) -> TargetRuns:
+    rows = table.of(metric)[["recipe", "intermediate_seed", "target_seed", "language", "value"]]
+    names = table.runs.groupby("recipe", sort=False)["run"].agg(list)
+    own = [name for name, runs in names.items() if all(run in items.runs for run in runs)]
+    runs = table.runs[table.runs["recipe"].isin(own)].reset_index(drop=True)
+    task = get_task(table.target)
+    sums = items.sums(list(runs["run"]), task.score_metrics if metric == SCORE else [metric]) if len(runs) else None
+    averaged = metric == main_metric(table.target)
+    return TargetRuns(table.target, runs, sums, rows, metric, averaged, len(table.languages))
+
+
+def _outcomes(plan: Plan) -> dict[str, Outcome]:
+    """Run id -> outcome, of runs whose checkpoint was chosen by a score."""
+    found = {run.run: read_outcome(plan.run_folder(run.run)) for run in plan.runs if run.selection_sets}
+    return {name: own for name, own in found.items() if own is not None and own.chosen_score is not None}
+
+
+def _facts(plan: Plan) -> list[RecipeFacts]:
+    return [
+        RecipeFacts(one.name, tuple(one.tasks), one.mlm is not None, bool(one.translated_from)) for one in plan.recipes
+    ]
+
+
+def _baseline_scores(plan: Plan, tables: Sequence[ScoreTable]) -> dict[str, float]:
+    """Target -> the baseline's score, where it is complete."""
+    return {
+        table.target: float(rows["value"].mean())
+        for table in tables
+        if plan.baseline in table.whole()
+        for rows in [table.of(main_metric(table.target)).query("recipe == @plan.baseline")]
+    }
+
+
+class _Against:
+    """Compares two recipes over all targets, by their seeds."""
+
+    def __init__(self, tables: Sequence[ScoreTable]) -> None:
+        self._tables = tables
+
+    def __call__(self, mine: str, theirs: str) -> pd.DataFrame:
+        found = []
+        for table in self._tables:
+            rows = table.of(main_metric(table.target))
+            own = rows[rows["recipe"].isin([mine, theirs])]
+            found.append(TargetRuns(table.target, table.runs.iloc[:0], None, own))
+        return differences(found, theirs)
+
+
+def _negative(rows: pd.DataFrame, family: str) -> dict[str, Any]:
+    """How many cells of a family lost, by the intervals over seeds, or over test sets where no cell has seeds."""
+    if not len(rows):
+        return {"interval": None, "cells": 0, "negative": 0, "positive": 0, "expected": 0.0}
+    own = rows[rows["family"] == family]
+    kind = "seeds" if own["low_seeds"].notna().any() else "test_set"
+    return {"interval": kind, **negative_transfer(own[f"low_{kind}"].to_numpy(), own[f"high_{kind}"].to_numpy())}
+
+
+def _rows(rows: pd.DataFrame, plan: Plan, marks: Marks) -> list[list[Any]]:
+    """The rows of deltas.csv: by recipe, target and language as planned, means after what they are over."""
+    if not len(rows):
+        return []
+    order = {name: place for place, name in enumerate([*(one.name for one in plan.recipes), *plan.targets])}
+    rows = rows.rename(columns={"low_seeds": "low", "high_seeds": "high", "df_seeds": "df"}).assign(
+        baseline=plan.baseline,
+        place=rows["target"].map(lambda name: order.get(name, math.inf)),
+        first=rows["recipe"].map(order),
+        over=rows["language"] == ALL,
+    )
+    rows = rows.sort_values(["first", "place", "over"], kind="stable")
+    rows["marks"] = [
+        "" if target == ALL else " ".join(marks.of(recipe, target, None if language == ALL else language))
+        for recipe, target, language in zip(rows["recipe"], rows["target"], rows["language"], strict=True)
+    ]
+    for name in ("n", "seeds", "tests"):
+        rows[name] = rows[name].astype("Int64")
+    table = rows[list(COLUMNS)].astype(object)
+    return [[None if pd.isna(value) else value for value in row] for row in table.itertuples(index=False)]
