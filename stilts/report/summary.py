@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stilts.report.numbers import ends, listed, p_value, plural, points, signed
@@ -78,16 +78,20 @@ def _beside_best(results: Results) -> Iterator[str]:
     below = [name for name, delta in found.items() if delta.interval and delta.interval.high < 0]
     with_interval = sum(delta.interval is not None for delta in found.values())
     if with_interval > 1:
-        up, down = (listed(names) if names else "none" for names in (above, below))
-        yield (
-            f"Of {plural(with_interval, 'recipe')} with an interval, {len(above)} lie wholly above the baseline "
-            f"({up}) and {len(below)} below it ({down})."
-        )
+        up, down = _lying(above, "above"), _lying(below, "below")
+        yield f"Of the {with_interval} recipes' intervals of the average gain, {up} and {down}."
     seeds = sorted({delta.seeds for delta in found.values() if delta.seeds})
     if seeds and seeds[0] == 1:
         yield "There is one seed a recipe, so its luck and the recipe cannot be told apart."
     elif seeds and seeds[0] < 5:
         yield f"The smaller arms have {plural(seeds[0], 'seed')}: below five, nothing is starred."
+
+
+def _lying(names: Sequence[str], side: str) -> str:
+    """How many intervals lie wholly on a side of 0, and whose; a recipe may be called "none"."""
+    if not names:
+        return f"0 lie wholly {side} 0"
+    return f"{len(names)} {'lies' if len(names) == 1 else 'lie'} wholly {side} 0 ({listed(names)})"
 
 
 def _winners(results: Results) -> Iterator[str]:
@@ -98,8 +102,7 @@ def _winners(results: Results) -> Iterator[str]:
     if not winners:
         yield f"Chosen and scored on separate halves, {_NO_BEST} on any of {plural(len(best), 'target')}."
     else:
-        rest = len(best) - len(winners)
-        others = f"; on the other {rest} {_NO_BEST}" if rest else ""
+        others = f"; on the others {_NO_BEST}" if len(winners) < len(best) else ""
         on = f"{len(winners)} of {plural(len(best), 'target')}"
         yield f"One recipe can be called best on {on}: {listed(winners)}{others}."
 

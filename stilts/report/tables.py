@@ -108,7 +108,6 @@ def languages(results: Results) -> Table:
 def best(results: Results) -> Table:
     """The best recipe per target, chosen and scored on separate data."""
     found = results.statistics or {}
-    how: Mapping[str, str] = found.get("methods") or {}
     rows = []
     for target, one in (found.get("best") or {}).items():
         low, high = one.get("low"), one.get("high")
@@ -118,11 +117,13 @@ def best(results: Results) -> Table:
         rows.append([
             Cell(target), Cell(str(one["recipe"])), Cell(points(one.get("score"))), Cell(points(one.get("reported"))),
             Cell(signed(one.get("gain")) + interval), Cell(chosen or NONE), Cell(verdict, one.get("note") or ""),
-            Cell(how.get(one["method"], one["method"]), "", "wide"),
+            Cell(one["method"].replace("_", " ")),
         ])  # fmt: skip
     columns = ["target", "highest", "score, fair", "score, as chosen", "gain over runner-up", "both ways choose",
                "best", "method"]  # fmt: skip
-    return Table("best", "The highest recipe of each target, and its fair score", columns, rows, frozenset({0, 1, 5, 6, 7}))
+    return Table(
+        "best", "The highest recipe of each target, and its fair score", columns, rows, frozenset({0, 1, 5, 6, 7})
+    )
 
 
 def claims(results: Results) -> Table:
@@ -130,7 +131,8 @@ def claims(results: Results) -> Table:
     looks = {"supported": "yes", "not supported": "no", "underpowered": "weak", "not in this study": "out"}
     signs = {"supported": "✓ ", "not supported": "✗ ", "underpowered": "? ", "not in this study": "– "}
     rows = []
-    for one in (results.statistics or {}).get("claims") or ():
+    found = (results.statistics or {}).get("claims") or ()
+    for one in sorted(found, key=lambda one: one["verdict"] == "not in this study"):
         low, high = one.get("low"), one.get("high")
         interval = f"[{signed(low)}, {signed(high)}]" if low is not None and high is not None else ""
         verdict = one["verdict"]
@@ -190,18 +192,20 @@ def degenerate(results: Results) -> Table:
         [Cell(str(one["run"])), Cell(one.get("target") or NONE), Cell(one.get("language") or NONE), Cell(one["what"])]
         for one in (results.statistics or {}).get("degenerate") or ()
     ]
-    return Table("degenerate", "Degenerate runs", ["run", "target", "language", "what"], rows, frozenset(range(4)))
+    return Table(
+        "degenerate", "Runs whose numbers say little", ["run", "target", "language", "what"], rows, frozenset(range(4))
+    )
 
 
 def deviations(results: Results) -> Table:
     """Settings that differ from the preset."""
     rows = [
-        [Cell(str(one["setting"])), Cell(str(one["preset"])), Cell(str(one["expected"])), Cell(str(one["found"])),
+        [Cell(str(one["setting"])), Cell(str(one["preset"])), Cell(_plain(one["expected"])), Cell(_plain(one["found"])),
          Cell(f"{one['runs']:,}"), Cell(str(one["example"]))]
         for one in (results.statistics or {}).get("deviations") or ()
     ]  # fmt: skip
     columns = ["setting", "preset", "expected", "found", "runs", "example"]
-    return Table("deviations", "Deviations from the preset", columns, rows, frozenset({0, 1, 2, 3, 5}))
+    return Table("deviations", "Settings that are not the preset's", columns, rows, frozenset({0, 1, 2, 3, 5}))
 
 
 def missing(results: Results) -> Table:
@@ -217,6 +221,10 @@ def missing(results: Results) -> Table:
     return Table("missing", "Cells without a score", columns, rows, frozenset({0, 1, 2, 4}))
 
 
+def _plain(value: Any) -> str:
+    return NONE if value is None else str(value)
+
+
 def _score(results: Results, name: str, target: str) -> Cell:
     own = results.task(name, target)
     signs = "".join(SIGNS[mark] for mark, found in _marks(results, name, target).items() if found)
@@ -229,7 +237,7 @@ def _below(delta: Delta | None, sd: float | None) -> str:
     """The line below a score: the difference with its interval; of the baseline the spread over seeds."""
     if delta is None:
         return "" if sd is None else f"± {points(sd)}"
-    interval = f" {span(delta.interval)}" if delta.interval else ""
+    interval = f"\n{span(delta.interval)}" if delta.interval else ""
     return f"{signed(delta.value)}{delta.stars}{interval}"
 
 

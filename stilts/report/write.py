@@ -87,6 +87,7 @@ def _content(results: Results) -> dict[str, Any]:
         "largest": (signed(-largest), signed(largest)),
         "marks": [f"{SIGNS[kind]} {MEANINGS[kind]}" for kind in SIGNS if kind in marked],
         "best": tables.best(results),
+        "methods": sorted((results.statistics or {}).get("methods", {}).items()),
         "claims": tables.claims(results),
         "languages": tables.languages(results),
         "averages": tables.averages(results),

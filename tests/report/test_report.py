@@ -86,7 +86,7 @@ def test_the_same_results_give_the_same_bytes(plan, tmp_path):
 def test_the_tables_are_there_without_a_script(plan):
     write_deltas(plan, [delta("squad", "xnli", value=2.04, low=0.51, high=3.57), delta("mnli", "mlqa", value=-0.96)])
     body = page_of(plan).split("<noscript>")[1].split('<script type="application/json"')[0]
-    assert "+2.0 [+0.5, +3.6]" in body
+    assert "<small>+2.0\n[+0.5, +3.6]</small>" in body
     assert re.search(r'<td class="g5" data-k="xnli\|all\|squad">\+2.0</td>', body)  # the largest
     assert re.search(r'<td class="l3" data-k="mlqa\|all\|mnli">−1.0</td>', body)
     assert body.count('data-k="xnli|sw|') == 3

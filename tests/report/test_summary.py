@@ -55,9 +55,10 @@ def test_what_is_said_beside_it(plan):
     write_deltas(plan, [delta("squad", value=2.0, **SEEDS), delta("mnli", value=-1.0, low=-2, high=-0.1)])
     write_statistics(plan)
     assert sentences(read_results(plan)) == [
-        "Of 2 recipes with an interval, 1 lie wholly above the baseline (squad) and 1 below it (mnli).",
+        "Of the 2 recipes' intervals of the average gain, 1 lies wholly above 0 (squad) and 1 lies wholly below 0 "
+        "(mnli).",
         "The smaller arms have 2 seeds: below five, nothing is starred.",
-        "One recipe can be called best on 1 of 2 targets: squad on xnli; on the other 1 no recipe can be called best.",
+        "One recipe can be called best on 1 of 2 targets: squad on xnli; on the others no recipe can be called best.",
         "The 2 published claims: 1 supported and 1 not in this study.",
         "Of 6 comparisons of a recipe with the baseline on a target, 1 lie wholly below 0 and 3 wholly above; "
         "chance alone gives 0.1 of either.",
