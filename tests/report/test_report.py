@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -149,6 +151,21 @@ def test_the_command(plan, call, tmp_path):
     code, _, err = call("report", study, f"output_dir={tmp_path / 'empty'}")
     assert code == 2
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_command_needs_no_torch(plan):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import made_up\n"
+        "from stilts.report.write import write_report\n"
+        "print(write_report(made_up.make_plan(Path(sys.argv[1]))))\n"
+        "print([name for name in ('torch', 'transformers', 'datasets', 'deepspeed') if name in sys.modules])"
+    )
+    write_events(plan.run_folder("intermediate-squad-s1") / "tensorboard", ["squad_v1"], 5)  # TensorBoard can use torch
+    words = [sys.executable, "-c", script, str(plan.folder.parents[1]), str(Path(__file__).parent)]
+    lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0].endswith("report.html")
+    assert lines[1] == "[]"
 
 
 def test_the_papers_study_is_small_enough(tmp_path):
