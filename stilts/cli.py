@@ -198,6 +198,15 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def report(study: StudyFile, overrides: Overrides = None) -> None:
+    """Write results/report.html, one page without network, from what `collect` wrote."""
+    from stilts.report.write import write_report
+
+    path = write_report(_plan(study, overrides))
+    print(f"report: {path} ({path.stat().st_size / 1e3:,.0f} kB)")
+
+
+@app.command()
 def cancel(study: StudyFile, words: RunsAndOverrides = None) -> None:
     """Cancel the jobs of a study, or of some runs, for good; runs that go are asked to save first."""
     from stilts.slurm.cancel import cancel_study
