@@ -75,11 +75,8 @@ def _row(
     x = _standard(x)
     groups = [families[language] for language in languages]
     rho, rho_p = rank_correlation(x, effects.to_numpy(), permutations, seed)
-    ranks = np.column_stack([np.ones(len(x)), pd.Series(x).rank()])
-    related = slopes(ranks, effects.rank().to_numpy()[:, None], groups, permutations, seed).p[0]
-    row = Row(
-        outcome.kind, outcome.recipe, kind, languages, absent, missing, sd, rho, rho_p, float(related)
-    )  # fmt: skip
+    found = slopes(_design({}, x), effects.to_numpy()[:, None], groups, permutations, seed)
+    row = Row(outcome.kind, outcome.recipe, kind, languages, absent, missing, sd, rho, rho_p, float(found.p[0]))
     if len(languages) <= RANKS_ONLY:
         return row
     return _with_fits(row, outcome, cells, effects, x, groups, controls.loc[list(languages)], (permutations, seed))
@@ -117,7 +114,11 @@ def _with_fits(
 
 def _rank(held: dict[str, np.ndarray], x: np.ndarray) -> int:
     """How many columns of a design are not made of the others."""
-    return int(np.linalg.matrix_rank(np.column_stack([np.ones(len(x)), *held.values(), x])))
+    return int(np.linalg.matrix_rank(_design(held, x)))
+
+
+def _design(held: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(x)), *held.values(), x])
 
 
 def _usable(controls: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -143,8 +144,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
 def _fit(
     name: str, held: dict[str, np.ndarray], effects: pd.Series, x: np.ndarray, groups: list[str], drawn: tuple[int, int]
 ) -> Fit:
-    design = np.column_stack([np.ones(len(x)), *held.values(), x])
-    found = slopes(design, effects.to_numpy()[:, None], groups, *drawn)
+    found = slopes(_design(held, x), effects.to_numpy()[:, None], groups, *drawn)
     estimate, se, low, high, p, share, least = (
         float(part[0])
         for part in (found.estimate, found.se, found.low, found.high, found.p, found.family_share,
@@ -159,9 +159,8 @@ def _leave_out(effects: pd.Series, x: np.ndarray, groups: list[str]) -> tuple[Le
     for family in dict.fromkeys(groups):
         kept = np.array([group != family for group in groups])
         if kept.sum() >= FEWEST and np.ptp(x[kept]) > 0:
-            design = np.column_stack([np.ones(kept.sum()), x[kept]])
             rest = [group for group in groups if group != family]
-            found = slopes(design, effects.to_numpy()[kept][:, None], rest)
+            found = slopes(_design({}, x[kept]), effects.to_numpy()[kept][:, None], rest)
             numbers = (float(part[0]) for part in (found.estimate, found.low, found.high))
             out.append(LeftOut(family, int((~kept).sum()), *numbers))
     return tuple(out)

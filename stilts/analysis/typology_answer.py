@@ -22,19 +22,8 @@ from stilts.settings import plain, setting, unknown
 from stilts.table import table
 
 HEADER = (
-    "outcome",
-    "recipe",
-    "distance",
-    "languages",
-    "rho",
-    "p (Holm)",
-    "slope",
-    "95 %",
-    "p (Holm)",
-    "partial",
-    "95 %",
-    "p (Holm)",
-)
+    "outcome", "recipe", "distance", "languages", "rho", "p (Holm)", "slope", "95 %", "partial", "95 %", "p (Holm)",
+)  # fmt: skip
 RELATED, CONFOUNDED, ONLY_PARTIAL, NOT_SHOWN, TOO_FEW = (
     "related", "not apart from the controls", "only with the controls", "not shown", "too few languages",
 )  # fmt: skip
@@ -121,7 +110,7 @@ def verdict(row: Row) -> str:
     if math.isnan(row.rho):
         return TOO_FEW
     if marginal is None:
-        return RELATED if row.rho_holm <= ALPHA else NOT_SHOWN
+        return RELATED if row.p_holm <= ALPHA else NOT_SHOWN
     if marginal.p_holm <= ALPHA:
         return RELATED if partial is None or partial.p_holm <= ALPHA else CONFOUNDED
     return ONLY_PARTIAL if partial is not None and partial.p_holm <= ALPHA else NOT_SHOWN
@@ -129,13 +118,12 @@ def verdict(row: Row) -> str:
 
 def report_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The rows of a table with HEADER, as texts."""
-    return [
-        (
-            row.outcome, row.recipe, row.kind, str(len(row.languages)), _number(row.rho), _p(row.rho_holm),
-            *_cells(row.fit(MARGINAL)), *_cells(row.fit(PARTIAL)),
-        )
-        for row in rows
-    ]  # fmt: skip
+    out: list[tuple[str, ...]] = []
+    for row in rows:
+        marginal, partial = row.fit(MARGINAL), row.fit(PARTIAL)
+        numbers = (str(len(row.languages)), _number(row.rho), _p(row.p_holm), *_interval(marginal), *_interval(partial))
+        out.append((row.outcome, row.recipe, row.kind, *numbers, _p(partial.p_holm) if partial else "–"))
+    return out
 
 
 def _features(languages: Sequence[str], own: pd.DataFrame | None, path: Path | None, fill: str) -> Features:
@@ -173,7 +161,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 def _shown(name: str, row: Row) -> str:
     marginal, ancova, partial = row.fit(MARGINAL), row.fit(ANCOVA), row.fit(PARTIAL)
     if marginal is None:
-        ranks = f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (p {_p(row.rho_holm)} after Holm)"
+        ranks = f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (p {_p(row.p_holm)} after Holm)"
         return f"{name} go together: {ranks}; so few languages allow no more than ranks."
     alone = f"{_slope(marginal)} a standard deviation of distance over {len(row.languages)} languages"
     equal = f"; at equal baseline {_slope(ancova)}" if ancova else ""
@@ -208,10 +196,8 @@ def _notes(found: Sequence[Outcome], features: Features, rows: Sequence[Row]) ->
     return notes
 
 
-def _cells(fit: Fit | None) -> tuple[str, str, str]:
-    if fit is None:
-        return "–", "–", "–"
-    return f"{fit.slope:+.2f}", f"{fit.low:+.2f} to {fit.high:+.2f}", _p(fit.p_holm)
+def _interval(fit: Fit | None) -> tuple[str, str]:
+    return (f"{fit.slope:+.2f}", f"{fit.low:+.2f} to {fit.high:+.2f}") if fit else ("–", "–")
 
 
 def _slope(fit: Fit) -> str:

@@ -60,8 +60,9 @@ class Row:
         languages: compared; `absent`: those for which the kind has too few features.
         missing: share of the kind's features that a compared language or English lacks, on average.
         sd: standard deviation of the distance over the languages, the unit of the slopes.
-        rho, rho_p, rho_holm: Spearman's correlation, p of permuted languages (each for itself), corrected.
-        related_p: of the same on ranks with families taken for related.
+        rho, rho_p: Spearman's correlation, and p of permuted languages, each for itself (families make it too small).
+        p, p_holm: of permuted languages for a straight line, families taken for related (ranks of so few related
+            languages reject too often); corrected. It is the marginal fit's.
         fits: regressions; empty where there are too few languages.
         dropped: covariates that are not held equal, and why.
         mixed: the mixed model over cells, with the marginal fit's covariates.
@@ -77,12 +78,12 @@ class Row:
     sd: float
     rho: float
     rho_p: float
-    related_p: float
+    p: float
     fits: tuple[Fit, ...] = ()
     dropped: dict[str, str] = field(default_factory=dict)
     mixed: Mixed | None = None
     left_out: tuple[LeftOut, ...] = ()
-    rho_holm: float = np.nan
+    p_holm: float = np.nan
 
     def fit(self, name: str) -> Fit | None:
         """The regression of this name, if there is one."""
@@ -94,7 +95,7 @@ def corrected(rows: Sequence[Row]) -> list[Row]:
     holm: dict[tuple[int, str], float] = {}
     groups: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for index, row in enumerate(rows):
-        groups.setdefault((row.outcome, "rho"), []).append((index, row.related_p))
+        groups.setdefault((row.outcome, ""), []).append((index, row.p))
         for fit in row.fits:
             groups.setdefault((row.outcome, fit.name), []).append((index, fit.p))
     for (_, name), tests in groups.items():
@@ -104,7 +105,7 @@ def corrected(rows: Sequence[Row]) -> list[Row]:
     return [
         replace(
             row,
-            rho_holm=holm.get((index, "rho"), np.nan),
+            p_holm=holm.get((index, ""), np.nan),
             fits=tuple(replace(fit, p_holm=holm.get((index, fit.name), np.nan)) for fit in row.fits),
         )
         for index, row in enumerate(rows)
