@@ -87,6 +87,8 @@ def _gap(recipe: str, rows: pd.DataFrame) -> Outcome:
     means = _means(rows)
     english = means.xs(ENGLISH, level="language") if ENGLISH in means.index.get_level_values("language") else None
     others = means[means.index.get_level_values("language") != ENGLISH].rename("value").reset_index()
+    if others.empty:
+        return Outcome(GAP, recipe, others, (_units(rows), 0))
     reference = others.groupby("target")["value"].transform("mean")
     if english is not None:  # a target without English is measured from its own mean: the constant falls out
         reference = others["target"].map(english).fillna(reference)

@@ -148,9 +148,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         rest = [row for row in of if verdict(row) == NOT_SHOWN]
         if rest:
             kinds = " or ".join(row.kind for row in rest)
-            found = [fit.detectable for row in rest for fit in row.fits if fit.name == MARGINAL]
-            power = f"; {_range(found)} points a standard deviation would have been found four times in five"
-            out.append(f"It is not shown that {what} goes with {kinds} distance{power if found else ''}.")
+            out.append(f"It is not shown that {what} goes with {kinds} distance{_power(rest)}.")
         few = [row for row in of if verdict(row) == TOO_FEW]
         if few:
             kinds = " or ".join(row.kind for row in few)
@@ -204,9 +202,13 @@ def _slope(fit: Fit) -> str:
     return f"{fit.slope:+.2f} points (95 % {fit.low:+.2f} to {fit.high:+.2f}, p {_p(fit.p_holm)} after Holm)"
 
 
-def _range(values: Sequence[float]) -> str:
-    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
-    return low if low == high else f"{low} to {high}"
+def _power(rows: Sequence[Row]) -> str:
+    """What could have been found, for the end of a sentence."""
+    found = [fit.detectable for row in rows for fit in row.fits if fit.name == MARGINAL]
+    if not found:
+        return f": {max(len(row.languages) for row in rows)} languages show strong relations of ranks only"
+    ends = dict.fromkeys(f"{value:.2f}" for value in (min(found), max(found)))
+    return f"; {' to '.join(ends)} points a standard deviation would have been found four times in five"
 
 
 def _p(p: float) -> str:

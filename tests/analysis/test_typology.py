@@ -236,6 +236,7 @@ def test_few_languages_end_to_end(call, tmp_path, invented):
     assert code == 0
     assert "rank correlation -" in out
     assert "so few languages allow no more than ranks" in out
+    assert "goes with sound distance: 9 languages show strong relations of ranks only." in out
 
 
 @pytest.mark.parametrize(
