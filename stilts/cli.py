@@ -349,6 +349,20 @@ def figures(
 
 
 @app.command()
+def analyse(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="typology")],
+    scores: Annotated[Path, typer.Option(metavar="FILE", help="score rows: CSV or JSON lines, also from elsewhere")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings of the question")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question about transfer from a table of scores, with its uncertainty."""
+    from stilts.analysis.questions import analyse as answer_to
+
+    answer = answer_to(question, scores, overrides or ())
+    _print_json(answer.content()) if as_json else print(answer.text())
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")

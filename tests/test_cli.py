@@ -63,12 +63,13 @@ def test_the_commands(call):
         "score",
         "compare",
         "figures",
+        "analyse",
         "doctor",
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["doctor"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["analyse"], ["doctor"]])
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5

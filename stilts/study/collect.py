@@ -64,7 +64,7 @@ class Collected:
 
 
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, statistics.json, data.md and submission/.
+    """Write all of results/ from what was scored, but report.html and figures/.
 
     Another process that collects the same study is waited for.
 
