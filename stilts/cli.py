@@ -134,7 +134,7 @@ def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift =
 
     planned = _plan(study, overrides)
     refuse_queued(planned)
-    _report(run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
+    _report(planned, run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 
 @app.command()
@@ -194,7 +194,16 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(merge(planned, check=True))
+    _report(planned, merge(planned, check=True))
+
+
+@app.command()
+def report(study: StudyFile, overrides: Overrides = None) -> None:
+    """Write results/report.html, one page without network, from what `collect` wrote."""
+    from stilts.report.write import write_report
+
+    path = write_report(_plan(study, overrides))
+    print(f"report: {path} ({path.stat().st_size / 1e3:,.0f} kB)")
 
 
 @app.command()
@@ -343,6 +352,20 @@ def figures(
 
 
 @app.command()
+def analyse(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="typology")],
+    scores: Annotated[Path, typer.Option(metavar="FILE", help="score rows: CSV or JSON lines, also from elsewhere")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings of the question")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question about transfer from a table of scores, with its uncertainty."""
+    from stilts.analysis.questions import analyse as answer_to
+
+    answer = answer_to(question, scores, overrides or ())
+    _print_json(answer.content()) if as_json else print(answer.text())
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")
@@ -373,8 +396,14 @@ def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str
     return planned, [known_run(planned, word) for word in words or () if "=" not in word]
 
 
-def _report(collected: Any) -> None:
-    """Print the table, what could not be used and what is missing; raise MissingCells if something is."""
+def _report(plan: Plan, collected: Any) -> None:
+    """Print the table, what could not be used and what is missing, bring TensorBoard's folder up to date.
+
+    Raises MissingCells if something is missing.
+    """
+    from stilts.study.board import write_board
+
+    write_board(plan)
     if sys.stdout.isatty():
         from stilts.study.terminal import show
 

@@ -40,6 +40,9 @@ class Status:
         ranks: `{"host": host name, "pid": process id}` of every rank.
         error: one line that says why it failed or stopped.
         slurm: the Slurm job of its last start (`stilts.slurm_job.SlurmJob`), None where that had none.
+        device: of its last start, "cpu" or "cuda"; None where nothing was recorded.
+        rank_seconds: that its ranks have worked, summed over ranks and starts: from each start's first word to its last
+            heartbeat, so what a killed start did after that is not in it.
     """
 
     state: str = "pending"
@@ -53,6 +56,8 @@ class Status:
     ranks: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
     slurm: dict[str, Any] | None = None
+    device: str | None = None
+    rank_seconds: float = 0.0
 
 
 _FIELDS = frozenset(field.name for field in fields(Status))

@@ -30,7 +30,7 @@ def test_round_trip_has_the_contracts_keys(tmp_path):
     write_status(tmp_path, status)
     assert read_status(tmp_path, now=18.0) == status
     keys = ["state", "attempt", "restarts", "step", "steps", "loss", "tokens_per_second", "heartbeat", "ranks", "error"]
-    keys.append("slurm")
+    keys += ["slurm", "device", "rank_seconds"]
     assert list(json.loads((tmp_path / "status.json").read_text())) == keys
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 

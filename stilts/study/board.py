@@ -106,7 +106,8 @@ def _files(plan: Plan, texts: dict[str, str]) -> dict[str, bytes]:
 
     tags = score_tags((place.target, place.language) for places in plan.places.values() for place in places)
     summaries = [experiment(plan.study.name, plan.runs, tags), layout(True, plan.targets)]
-    summaries.append(events.text("study", fenced(texts["study"], "yaml")))
+    if texts["study"]:
+        summaries.append(events.text("study", fenced(texts["study"], "yaml")))
     if texts["xtreme.md"]:
         summaries.append(events.text("results/table", texts["xtreme.md"]))
     picture = _heat_map(plan.folder / "results")

@@ -34,12 +34,17 @@ class Record:
         ranks = world.gather(this_rank()) or []
         job = slurm_job()
         slurm = job.plain() if job else None
-        self.status = replace(before, state="running", attempt=before.attempt + 1, ranks=ranks, error=None, slurm=slurm)
+        self._began, self._before = time.monotonic(), before.rank_seconds
+        self.status = replace(
+            before, state="running", attempt=before.attempt + 1, ranks=ranks, error=None, slurm=slurm,
+            device=world.device.type,
+        )  # fmt: skip
         self.update()
 
     def update(self, **changes: Any) -> None:
         """Change fields of the status, and write it; rank 0."""
-        self.status = replace(self.status, heartbeat=time.time(), **changes)
+        worked = self._before + (time.monotonic() - self._began) * self.world.size
+        self.status = replace(self.status, heartbeat=time.time(), rank_seconds=round(worked, 1), **changes)
         if self.world.main and self.attempt.current():
             self._write()
 

@@ -1,0 +1,1 @@
+"""`results/report.html`: what a study found, as one self-contained page; no torch."""

@@ -1,0 +1,190 @@
+"""Reads what `collect` wrote, as the page needs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stilts.errors import InputError
+from stilts.study.plan import Plan
+from stilts.table import mean
+from stilts.tasks import get_task
+
+ALL = "all"  # in `target`: the mean over targets; in `language`: over languages
+SCORE = "score"  # the metric that is the mean of those that the benchmark counts
+NEEDED = ("xtreme.json", "deltas.csv", "scores.csv")
+STATISTICS = "statistics.json"
+KINDS = {"_combined": "seeds and test items", "": "seeds", "_test_set": "test items"}
+"""What the columns of an interval in deltas.csv end with -> what the interval is over, the one to show first."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval of a difference, in points.
+
+    Attributes:
+        over: what was drawn again: "seeds", "test items" or both.
+    """
+
+    low: float
+    high: float
+    p: float | None
+    over: str
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A recipe's difference to the baseline, in points, in one place.
+
+    Attributes:
+        intervals: those there are, the one to show first.
+        seeds: of the smaller arm.
+        detectable: the difference that the test over seeds would find four times of five.
+        p_adjusted: after the correction for `tests` tests of its family.
+    """
+
+    value: float
+    intervals: tuple[Interval, ...] = ()
+    seeds: int = 0
+    detectable: float | None = None
+    p_adjusted: float | None = None
+    tests: int = 0
+    stars: str = ""
+
+    @property
+    def interval(self) -> Interval | None:
+        """The one to show."""
+        return self.intervals[0] if self.intervals else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """The content of `results/`.
+
+    Attributes:
+        content: xtreme.json.
+        statistics: statistics.json; None where `collect` has not written it.
+        deltas: (recipe, target, language) -> difference of the task's score, also for `ALL`.
+        sds: (recipe, target, language) -> standard deviation over seeds, where the task counts one metric.
+    """
+
+    plan: Plan
+    folder: Path
+    content: Mapping[str, Any]
+    statistics: Mapping[str, Any] | None
+    deltas: Mapping[tuple[str, str, str], Delta]
+    sds: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+
+    @property
+    def recipes(self) -> Mapping[str, Any]:
+        """Recipe -> its part of xtreme.json."""
+        return dict(self.content["recipes"])
+
+    @property
+    def others(self) -> list[str]:
+        """The recipes that are compared with the baseline."""
+        return [name for name in self.recipes if name != self.plan.baseline]
+
+    @cached_property
+    def reasons(self) -> dict[tuple[str, str, str], str]:
+        """(recipe, target, language) of each missing cell -> why."""
+        return {(m["recipe"], m["target"], m["language"]): m["reason"] for m in self.content["missing"]}
+
+    @cached_property
+    def unlabelled(self) -> set[tuple[str, str, str]]:
+        """The missing cells of which all was done, but the test set has no labels."""
+        return {(m["recipe"], m["target"], m["language"]) for m in self.content["unlabelled"]}
+
+    def task(self, recipe: str, target: str) -> Mapping[str, Any]:
+        """A task of a recipe, as in xtreme.json."""
+        return dict(self.recipes[recipe]["tasks"][target])
+
+    def score(self, recipe: str, target: str, language: str) -> float | None:
+        """The score in a language: the mean of the metrics that the benchmark counts."""
+        metrics = self.task(recipe, target)["languages"][language]
+        return mean(metrics.get(name) for name in get_task(target).score_metrics)
+
+    def cells(self) -> Iterator[tuple[str, str, str]]:
+        """Recipe, target and language of every planned cell."""
+        for recipe, own in self.recipes.items():
+            for target, task in own["tasks"].items():
+                for language in task["languages"]:
+                    yield recipe, target, language
+
+    def rows_of_scores(self) -> Iterator[dict[str, str]]:
+        """The rows of scores.csv."""
+        with open(self.folder / "scores.csv", encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def read_results(plan: Plan) -> Results:
+    """What `collect` wrote for a study.
+
+    Raises:
+        InputError: there are no results.
+    """
+    folder = plan.folder / "results"
+    absent = [name for name in NEEDED if not (folder / name).is_file()]
+    if absent:
+        raise InputError(
+            f"no {', '.join(absent)} in {folder}", "the results of this study", "run `stilts collect` for it first"
+        )
+    content = json.loads((folder / "xtreme.json").read_text(encoding="utf-8"))
+    planned = [recipe.name for recipe in plan.recipes]
+    if list(content["recipes"]) != planned:
+        raise InputError(
+            f"{folder / 'xtreme.json'} has the recipes {', '.join(content['recipes'])}",
+            f"those of the study: {', '.join(planned)}",
+            "run `stilts collect` for it again",
+        )
+    path = folder / STATISTICS
+    statistics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    sds = _sds(folder / "by_language.csv")
+    return Results(plan, folder, content, statistics, _deltas(folder / "deltas.csv"), sds)
+
+
+def _deltas(path: Path) -> dict[tuple[str, str, str], Delta]:
+    """The rows of deltas.csv that are about a task's score, or about the mean over tasks."""
+    found = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["target"] == ALL or row["metric"] == _score_metric(row["target"]):
+                found[row["recipe"], row["target"], row["language"]] = _delta(row)
+    return found
+
+
+def _delta(row: Mapping[str, str]) -> Delta:
+    intervals = []
+    for end, over in KINDS.items():
+        low, high = _number(row.get(f"low{end}")), _number(row.get(f"high{end}"))
+        if low is not None and high is not None:
+            intervals.append(Interval(low, high, _number(row.get(f"p{end}")), over))
+    return Delta(
+        float(row["delta"]), tuple(intervals), int(row["seeds"] or 0), _number(row.get("detectable")),
+        _number(row.get("p_adjusted")), int(_number(row.get("tests")) or 0), row.get("stars") or "",
+    )  # fmt: skip
+
+
+def _sds(path: Path) -> dict[tuple[str, str, str], float]:
+    if not path.is_file():
+        return {}
+    with open(path, encoding="utf-8", newline="") as file:
+        return {
+            (row["recipe"], row["target"], row["language"]): float(row["sd"])
+            for row in csv.DictReader(file)
+            if row["sd"] and row["metric"] == _score_metric(row["target"])
+        }
+
+
+def _score_metric(target: str) -> str:
+    counted = get_task(target).score_metrics
+    return counted[0] if len(counted) == 1 else SCORE
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,148 @@
+"""What a study found, in sentences made from its numbers. Nothing is called best that was not shown to be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stilts.report.numbers import ends, listed, p_value, plural, points, signed
+from stilts.report.results import ALL, Delta, Results
+
+ALPHA = 0.05
+VERDICTS = ("supported", "not supported", "underpowered", "not in this study")
+_NO_BEST = "no recipe can be called best"
+
+
+def headline(results: Results) -> str:
+    """The answer in one sentence: the recipe with the largest mean gain, and whether that may be said of it."""
+    base, found = results.plan.baseline, gains(results)
+    if base is None:
+        return "The study has no baseline, so what a recipe bought cannot be said."
+    if not results.others:
+        return f"The study has no recipe beside its baseline {base}, so there is nothing to compare."
+    if not found:
+        return f"No recipe can be compared with {base} on all targets: scores are missing."
+    name = max(found, key=lambda one: found[one].value)
+    return _headline(name, found[name], base, len(found))
+
+
+def gains(results: Results) -> dict[str, Delta]:
+    """Recipe -> its mean difference to the baseline over targets; over the languages of the one target there is."""
+    targets = results.plan.targets
+    target = ALL if len(targets) > 1 else targets[0]
+    found = {name: results.deltas.get((name, target, ALL)) for name in results.others}
+    return {name: delta for name, delta in found.items() if delta is not None}
+
+
+def sentences(results: Results) -> list[str]:
+    """What else is to be known first."""
+    return [
+        *_beside_best(results),
+        *_winners(results),
+        *_claims(results),
+        *_lost(results),
+        _missing(results),
+        *_doubts(results),
+    ]
+
+
+def _headline(name: str, delta: Delta, base: str, recipes: int) -> str:
+    gain, interval = f"{signed(delta.value)} points", delta.interval
+    if delta.value <= 0:
+        where = f" (95 % interval {ends(interval.low, interval.high)})" if interval else ""
+        one = f"The only recipe, {name}, is" if recipes == 1 else f"The highest of {recipes} recipes, {name}, is"
+        return f"No recipe has a higher average than {base}. {one} at {gain}{where}."
+    if interval is None:
+        return (
+            f"{name} has the highest average, {gain} over {base}, but with no interval around it {_NO_BEST}: "
+            "the gain may be luck."
+        )
+    where = f"95 % interval {ends(interval.low, interval.high)} over {interval.over}"
+    if interval.low <= 0:
+        return f"{name} has the highest average, {gain} over {base}, but its {where} holds 0: {_NO_BEST}."
+    if delta.p_adjusted is not None and delta.p_adjusted >= ALPHA:
+        return (
+            f"{name} has the highest average, {gain} over {base} ({where}), but not after correction for "
+            f"{plural(delta.tests, 'test')} (p = {p_value(delta.p_adjusted)}): {_NO_BEST}."
+        )
+    if interval.over == "test items":
+        return f"{name} gains {gain} over {base} on average ({where}); another seed may change that, so {_NO_BEST}."
+    return f"{name} gains {gain} over {base} on average ({where})."
+
+
+def _beside_best(results: Results) -> Iterator[str]:
+    """How many recipes gain, and how many seeds that rests on."""
+    found = gains(results)
+    above = [name for name, delta in found.items() if delta.interval and delta.interval.low > 0]
+    below = [name for name, delta in found.items() if delta.interval and delta.interval.high < 0]
+    with_interval = sum(delta.interval is not None for delta in found.values())
+    if with_interval > 1:
+        up, down = _lying(above, "above"), _lying(below, "below")
+        yield f"Of the {with_interval} recipes' intervals of the average gain, {up} and {down}."
+    seeds = sorted({delta.seeds for delta in found.values() if delta.seeds})
+    if seeds and seeds[0] == 1:
+        yield "There is one seed a recipe, so its luck and the recipe cannot be told apart."
+    elif seeds and seeds[0] < 5:
+        yield f"The smaller arms have {plural(seeds[0], 'seed')}: below five, nothing is starred."
+
+
+def _lying(names: Sequence[str], side: str) -> str:
+    """How many intervals lie wholly on a side of 0, and whose; a recipe may be called "none"."""
+    if not names:
+        return f"0 lie wholly {side} 0"
+    return f"{len(names)} {'lies' if len(names) == 1 else 'lie'} wholly {side} 0 ({listed(names)})"
+
+
+def _winners(results: Results) -> Iterator[str]:
+    best: Mapping[str, Any] = (results.statistics or {}).get("best") or {}
+    if not best:
+        return
+    winners = [f"{one['winner']} on {target}" for target, one in best.items() if one.get("winner")]
+    if not winners:
+        yield f"Chosen and scored on separate halves, {_NO_BEST} on any of {plural(len(best), 'target')}."
+    else:
+        others = f"; on the others {_NO_BEST}" if len(winners) < len(best) else ""
+        on = f"{len(winners)} of {plural(len(best), 'target')}"
+        yield f"One recipe can be called best on {on}: {listed(winners)}{others}."
+
+
+def _claims(results: Results) -> Iterator[str]:
+    claims = (results.statistics or {}).get("claims") or []
+    counts = Counter(one["verdict"] for one in claims)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    if parts:
+        yield f"The {plural(len(claims), 'published claim')}: {listed(parts)}."
+
+
+def _lost(results: Results) -> Iterator[str]:
+    found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
+    if found.get("cells"):
+        yield (
+            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, {found['negative']} "
+            f"lie wholly below 0 and {found['positive']} wholly above; chance alone gives "
+            f"{points(found['expected'])} of either."
+        )
+
+
+def _missing(results: Results) -> str:
+    cells = sum(1 for _ in results.cells())
+    bare, absent = len(results.unlabelled), len(results.reasons)
+    if not absent:
+        return f"Nothing is missing: all {plural(cells, 'cell')} (recipe × target × language) have a score."
+    why = f", {bare} of them because the test set has no labels" if bare else ""
+    return f"{absent} of {plural(cells, 'cell')} have no score{why}; averages over them are left out, not made smaller."
+
+
+def _doubts(results: Results) -> Iterator[str]:
+    statistics = results.statistics or {}
+    degenerate, deviations = statistics.get("degenerate") or [], statistics.get("deviations") or []
+    if degenerate:
+        runs = len({one["run"] for one in degenerate})
+        look = "looks" if runs == 1 else "look"
+        yield f"{plural(runs, 'run')} {look} degenerate: see why before a number of theirs is used."
+    if deviations:
+        differ = "differs" if len(deviations) == 1 else "differ"
+        yield f"{plural(len(deviations), 'setting')} {differ} from the preset."
+    if results.statistics is None:
+        yield "results/statistics.json is missing: no recipe is chosen, no claim and no run is checked."

@@ -1,0 +1,74 @@
+"""The sentences say what the numbers allow, and call nothing best that is not."""
+
+from __future__ import annotations
+
+import pytest
+from made_up import delta, write_deltas, write_statistics
+
+from stilts.report.results import read_results
+from stilts.report.summary import headline, sentences
+
+SEEDS = {"low": 0.5, "high": 3.5, "p": 0.01}
+
+
+def said(plan, *rows):
+    write_deltas(plan, rows)
+    return headline(read_results(plan))
+
+
+def test_a_gain_with_its_interval(plan):
+    text = said(plan, delta("squad", value=2.0, **SEEDS), delta("mnli", value=-1.0))
+    assert text == "squad gains +2.0 points over none on average (95 % interval [+0.5, +3.5] over seeds)."
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({}, "no interval around it"),
+        ({"low": -0.5, "high": 4.5}, "holds 0"),
+        ({**SEEDS, "p_adjusted": 0.2, "tests": 12}, "not after correction for 12 tests (p = 0.200)"),
+        ({"low_test_set": 0.5, "high_test_set": 3.5}, "another seed may change that"),
+    ],
+)
+def test_nothing_is_called_best_that_may_be_luck(plan, row, why):
+    text = said(plan, delta("squad", value=2.0, **row))
+    assert why in text
+    assert "no recipe can be called best" in text
+
+
+def test_the_interval_over_seeds_and_items_is_shown_first(plan):
+    both = {"low_combined": -1.0, "high_combined": 5.0}
+    text = said(plan, delta("squad", value=2.0, **SEEDS, **both))
+    assert "95 % interval [−1.0, +5.0] over seeds and test items holds 0" in text
+
+
+def test_no_recipe_gains(plan):
+    text = said(plan, delta("squad", value=-0.4), delta("mnli", value=-1.0, low=-2, high=0))
+    assert text == "No recipe has a higher average than none. The highest of 2 recipes, squad, is at −0.4 points."
+
+
+def test_no_recipe_can_be_compared(plan):
+    assert said(plan) == "No recipe can be compared with none on all targets: scores are missing."
+
+
+def test_what_is_said_beside_it(plan):
+    write_deltas(plan, [delta("squad", value=2.0, **SEEDS), delta("mnli", value=-1.0, low=-2, high=-0.1)])
+    write_statistics(plan)
+    assert sentences(read_results(plan)) == [
+        "Of the 2 recipes' intervals of the average gain, 1 lies wholly above 0 (squad) and 1 lies wholly below 0 "
+        "(mnli).",
+        "The smaller arms have 2 seeds: below five, nothing is starred.",
+        "One recipe can be called best on 1 of 2 targets: squad on xnli; on the others no recipe can be called best.",
+        "The 2 published claims: 1 supported and 1 not in this study.",
+        "Of 6 comparisons of a recipe with the baseline on a target, 1 lie wholly below 0 and 3 wholly above; "
+        "chance alone gives 0.1 of either.",
+        "3 of 21 cells have no score; averages over them are left out, not made smaller.",
+        "1 run looks degenerate: see why before a number of theirs is used.",
+        "1 setting differs from the preset.",
+    ]
+
+
+def test_without_winners_none_is_named(plan):
+    best = {"xnli": {"recipe": "squad", "winner": None}, "mlqa": {"recipe": "mnli", "winner": None}}
+    write_statistics(plan, best=best)
+    assert "no recipe can be called best on any of 2 targets" in " ".join(sentences(read_results(plan)))
