@@ -78,7 +78,7 @@ def _beside_best(results: Results) -> Iterator[str]:
     below = [name for name, delta in found.items() if delta.interval and delta.interval.high < 0]
     with_interval = sum(delta.interval is not None for delta in found.values())
     if with_interval > 1:
-        up, down = _lying(above, "above"), _lying(below, "below")
+        up, down = _lying(len(above), "above", above), _lying(len(below), "below", below)
         yield f"Of the {with_interval} recipes' intervals of the average gain, {up} and {down}."
     seeds = sorted({delta.seeds for delta in found.values() if delta.seeds})
     if seeds and seeds[0] == 1:
@@ -87,11 +87,10 @@ def _beside_best(results: Results) -> Iterator[str]:
         yield f"The smaller arms have {plural(seeds[0], 'seed')}: below five, nothing is starred."
 
 
-def _lying(names: Sequence[str], side: str) -> str:
-    """How many intervals lie wholly on a side of 0, and whose; a recipe may be called "none"."""
-    if not names:
-        return f"0 lie wholly {side} 0"
-    return f"{len(names)} {'lies' if len(names) == 1 else 'lie'} wholly {side} 0 ({listed(names)})"
+def _lying(count: int, side: str, names: Sequence[str] = ()) -> str:
+    """How many intervals lie wholly on a side of 0, and whose."""
+    whose = f" ({listed(names)})" if names else ""
+    return f"{count} {'lies' if count == 1 else 'lie'} wholly {side} 0{whose}"
 
 
 def _winners(results: Results) -> Iterator[str]:
@@ -100,7 +99,8 @@ def _winners(results: Results) -> Iterator[str]:
         return
     winners = [f"{one['winner']} on {target}" for target, one in best.items() if one.get("winner")]
     if not winners:
-        yield f"Chosen and scored on separate halves, {_NO_BEST} on any of {plural(len(best), 'target')}."
+        where = f"any of {len(best)} targets" if len(best) > 1 else "the one target"
+        yield f"Chosen and scored on separate halves, {_NO_BEST} on {where}."
     else:
         others = f"; on the others {_NO_BEST}" if len(winners) < len(best) else ""
         on = f"{len(winners)} of {plural(len(best), 'target')}"
@@ -119,8 +119,8 @@ def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
         yield (
-            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, {found['negative']} "
-            f"lie wholly below 0 and {found['positive']} wholly above; chance alone gives "
+            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, "
+            f"{_lying(found['negative'], 'below')} and {_lying(found['positive'], 'above')}; chance alone gives "
             f"{points(found['expected'])} of either."
         )
 

@@ -1,6 +1,6 @@
 """A picture of a report, as the README has it, in a headless Chromium:
 
-    python tests/report/screenshot.py outputs/sample/results/report.html docs/images/report.png [--width 1200] [--dark]
+python tests/report/screenshot.py outputs/sample/results/report.html docs/images/report.png [--width 1200] [--dark]
 """
 
 from __future__ import annotations
