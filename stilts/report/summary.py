@@ -24,7 +24,7 @@ def headline(results: Results) -> str:
     if not found:
         return f"No recipe can be compared with {base} on all targets: scores are missing."
     name = max(found, key=lambda one: found[one].value)
-    return _headline(name, found[name], base, len(found))
+    return _headline(name, found, base)
 
 
 def gains(results: Results) -> dict[str, Delta]:
@@ -47,7 +47,8 @@ def sentences(results: Results) -> list[str]:
     ]
 
 
-def _headline(name: str, delta: Delta, base: str, recipes: int) -> str:
+def _headline(name: str, found: Mapping[str, Delta], base: str) -> str:
+    delta, recipes = found[name], len(found)
     gain, interval = f"{signed(delta.value)} points", delta.interval
     if delta.value <= 0:
         where = f" (95 % interval {ends(interval.low, interval.high)})" if interval else ""
@@ -68,7 +69,19 @@ def _headline(name: str, delta: Delta, base: str, recipes: int) -> str:
         )
     if interval.over == "test items":
         return f"{name} gains {gain} over {base} on average ({where}); another seed may change that, so {_NO_BEST}."
-    return f"{name} gains {gain} over {base} on average ({where})."
+    return f"{name} gains {gain} over {base} on average ({where}).{_next(name, found)}"
+
+
+def _next(name: str, found: Mapping[str, Delta]) -> str:
+    """What to add where a recipe is above the baseline: that this does not make it the best of several."""
+    others = [other for other in found if other != name]
+    if not others:
+        return ""
+    second = max(others, key=lambda one: found[one].value)
+    gain = f"{signed(found[second].value)} points"
+    return (
+        f" That is more than the baseline; whether it is more than the next recipe, {second} ({gain}), was not tested."
+    )
 
 
 def _beside_best(results: Results) -> Iterator[str]:

@@ -77,7 +77,8 @@ def heat(results: Results) -> tuple[Table, float]:
     def cell(delta: Delta | None, key: tuple[str, ...] = ()) -> Cell:
         if delta is None:
             return Cell(NONE, "", "none", key)
-        look = palette.class_of(palette.step_of(delta.value, largest))
+        shown = round(delta.value, 1)  # what is written as 0.0 has no colour
+        look = palette.class_of(palette.step_of(shown, largest))
         return Cell(signed(delta.value) + delta.stars, "", look, key)
 
     rows = [
