@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -135,7 +134,7 @@ def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift =
 
     planned = _plan(study, overrides)
     refuse_queued(planned)
-    _report(run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
+    _report(planned, run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 
 @app.command()
@@ -195,7 +194,7 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(merge(planned, check=True))
+    _report(planned, merge(planned, check=True))
 
 
 @app.command()
@@ -256,15 +255,13 @@ def logs(
 def tensorboard(
     study: StudyFile,
     overrides: Overrides = None,
-    port: Annotated[int, typer.Option(help="port to listen on")] = 6006,
+    port: Annotated[int, typer.Option(help="port to listen on; 0 takes a free one")] = 6006,
     host: Annotated[str, typer.Option(help="address to listen on")] = "localhost",
 ) -> None:
-    """Start TensorBoard on the runs of a study."""
-    folder = _plan(study, overrides).folder / "runs"
-    if not folder.is_dir():
-        raise InputError(f"no runs in {folder}", "a study that was started", "start it with `stilts run`")
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", host]
-    raise typer.Exit(subprocess.call(command))
+    """Start TensorBoard on the runs of a study and, where they were collected, their results."""
+    from stilts.study.board import serve
+
+    raise typer.Exit(serve(_plan(study, overrides), host, port))
 
 
 @app.command()
@@ -310,6 +307,62 @@ def score(
 
 
 @app.command()
+def compare(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A [B ...] [key=value]",
+            help="study files, output folders or published:NAME; a study alone is compared with all published rows",
+        ),
+    ],
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="a recipe to compare (repeatable), default all")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="of published rows: dev or test, default the study's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare collected studies with each other, or with rows that others published."""
+    from stilts.compare.compare import compare as compare_sides
+    from stilts.compare.intervals import with_intervals
+    from stilts.compare.pairs import pairs
+    from stilts.compare.show import IN_FULL, comparisons_json, comparisons_text
+
+    found = [compare_sides(a, b) for a, b in pairs(words, recipe or (), split)]
+    if as_json or len(found) <= IN_FULL:
+        found = [with_intervals(one) for one in found]
+    _print_json(comparisons_json(found)) if as_json else print(comparisons_text(found))
+
+
+@app.command()
+def figures(
+    study: StudyFile,
+    overrides: Overrides = None,
+    formats: Annotated[str, typer.Option("--format", help="png, svg and pdf, with commas")] = "png,svg",
+) -> None:
+    """Write the figures of a collected study to results/figures/, for papers."""
+    from stilts.config import load_study
+    from stilts.figures.write import write_figures
+
+    folder = load_study(study, overrides or ()).folder / "results"
+    for path in write_figures(folder, [name.strip() for name in formats.split(",")]):
+        print(path)
+
+
+@app.command()
+def analyse(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="typology")],
+    scores: Annotated[Path, typer.Option(metavar="FILE", help="score rows: CSV or JSON lines, also from elsewhere")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings of the question")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question about transfer from a table of scores, with its uncertainty."""
+    from stilts.analysis.questions import analyse as answer_to
+
+    answer = answer_to(question, scores, overrides or ())
+    _print_json(answer.content()) if as_json else print(answer.text())
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")
@@ -340,8 +393,14 @@ def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str
     return planned, [known_run(planned, word) for word in words or () if "=" not in word]
 
 
-def _report(collected: Any) -> None:
-    """Print the table, what could not be used and what is missing; raise MissingCells if something is."""
+def _report(plan: Plan, collected: Any) -> None:
+    """Print the table, what could not be used and what is missing, bring TensorBoard's folder up to date.
+
+    Raises MissingCells if something is missing.
+    """
+    from stilts.study.board import write_board
+
+    write_board(plan)
     print(collected.table)
     for problem in collected.problems:
         print(f"note: {problem}")

@@ -79,8 +79,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write text files (path below the folder -> text) to a temporary folder that is then renamed.
+def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files (path below the folder -> text or bytes) to a temporary folder that is then renamed.
 
     A folder that was there is renamed away first and removed: a reader sees the old one, for a moment none, or the new.
     What a call that was killed has left is put right by the next, so one process at a time may write a folder.
@@ -88,10 +88,10 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     temporary, old = folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")
     _put_right(folder, temporary, old)
     try:
-        for name, text in files.items():
+        for name, content in files.items():
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         if folder.exists():
             os.rename(folder, old)
         os.rename(temporary, folder)

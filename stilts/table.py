@@ -9,11 +9,16 @@ from typing import Any
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table with aligned columns, also readable on a terminal; None becomes a dash."""
-    cells = [[str(h) for h in header], *[["–" if v is None else str(v) for v in row] for row in rows]]
+    cells = [[_cell(v) for v in row] for row in [header, *rows]]
     widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(header))]
     lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)) + " |" for line in cells]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    """A value as it stands in one cell: a bar or a line's end in it would begin another."""
+    return "–" if value is None else " ".join(str(value).splitlines()).replace("|", "\\|")
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -62,12 +62,15 @@ def test_the_commands(call):
         "tensorboard",
         "sample",
         "score",
+        "compare",
+        "figures",
+        "analyse",
         "doctor",
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["doctor"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["analyse"], ["doctor"]])
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5
@@ -238,7 +241,7 @@ def test_drift_is_allowed_by_name(call, study, tmp_path, monkeypatch):
     assert (code, err) == (0, f"note: {run} goes on with training.max_steps 3 -> 4\n")
     given = []
     monkeypatch.setattr(local, "run_study", lambda *_, allow_drift: given.append(allow_drift))
-    monkeypatch.setattr(cli, "_report", lambda collected: None)
+    monkeypatch.setattr(cli, "_report", lambda *_: None)
     assert call("run", "--allow-drift", "model", study)[0] == 0
     assert given == [["model"]]
 

@@ -9,21 +9,23 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stilts.files import write_text
 from stilts.json_text import json_text
+from stilts.study.data_notes import data_notes
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
 from stilts.study.scores import Scores, read_scores
 from stilts.study.show import count_cells
 from stilts.study.started import refuse_other_settings
-from stilts.study.statistics import COLUMNS, Progress, statistics
-from stilts.study.statistics_text import statistics_parts
 from stilts.study.submission import Submission, write_submissions
 from stilts.study.tables import BY_LANGUAGE, by_language, marked_rows, xtreme
 from stilts.study.tables_text import xtreme_latex, xtreme_markdown
+
+if TYPE_CHECKING:
+    from stilts.study.statistics import Progress
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Collected:
 
 
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
-    """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv, statistics.json and submission/.
+    """Write all of results/ from what was scored, but report.html and figures/.
 
     Another process that collects the same study is waited for.
 
@@ -97,6 +99,10 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     header, rows = marked_rows(content, plan)
     write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
     began = time.perf_counter()
+    # pandas and SciPy take a second to load, which a score that cannot be read need not wait for
+    from stilts.study.statistics import COLUMNS, statistics
+    from stilts.study.statistics_text import statistics_parts
+
     found = statistics(plan, scores, said)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
@@ -111,6 +117,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
         f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
     ]
     write_text(folder / "problems.txt", "".join(f"{line}\n" for line in (*problems, *missing)))
+    write_text(folder / "data.md", data_notes(plan))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from stilts.analysis.differences import SCORE
 from stilts.study.plan import Plan
-from stilts.study.scores import Block, Scores
+from stilts.study.scores import Block, RunScores, Scores
 from stilts.tasks import get_task
 
 
@@ -49,58 +49,73 @@ class ScoreTable:
 
 def score_tables(plan: Plan, scores: Scores) -> list[ScoreTable]:
     """A table a target of the plan, in its order."""
-    found: dict[str, list[tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]]] = {name: [] for name in plan.targets}
+    found = {name: _Table() for name in plan.targets}
     for blocks in scores.blocks.values():
         for block in blocks:
-            for target, part in _targets(block):
-                found[target].append(part)
-    return [
-        ScoreTable(
-            target,
-            pd.concat([runs for runs, _, _ in parts], ignore_index=True),
-            tuple(dict.fromkeys(code for *_, codes in parts for code in codes)),
-            pd.concat([rows for _, rows, _ in parts], ignore_index=True),
-        )
-        for target, parts in found.items()
-        if parts
-    ]
+            _add(block, found)
+    return [own.whole(target) for target, own in found.items() if own.runs]
 
 
-def _targets(block: Block) -> Iterator[tuple[str, tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]]]:
-    """The runs, rows and languages of each target of a block."""
+class _Table:
+    """The cells of one target, as they are found: arrays of codes, as strings would take most of the time."""
+
+    def __init__(self) -> None:
+        self.runs: list[RunScores] = []
+        self.languages: dict[str, int] = {}
+        self.metrics: dict[str, int] = {}
+        self.columns: list[tuple[int, int, int, int, np.ndarray]] = []
+
+    def add(self, first: int, language: str, metric: str, n: int, values: np.ndarray) -> None:
+        """One score of all runs of a block, of which the first is number `first`."""
+        codes = self.languages[language], self.metrics.setdefault(metric, len(self.metrics))
+        self.columns.append((first, *codes, n, values))
+
+    def whole(self, target: str) -> ScoreTable:
+        columns = self.columns or [(0, 0, 0, 0, np.empty(0))]
+        sizes = [len(values) for *_, values in columns]
+        code = np.concatenate([first + np.arange(size) for (first, *_), size in zip(columns, sizes, strict=True)])
+        language, metric, n = (np.repeat([column[place] for column in columns], sizes) for place in (1, 2, 3))
+        seeds = [_seeds(self.runs, phase) for phase in ("intermediate", "target")]
+        recipes = pd.factorize(np.array([own.run.recipe for own in self.runs], dtype=object))
+        names = pd.Index([own.run.run for own in self.runs])
+        rows = pd.DataFrame({
+            "run": pd.Categorical.from_codes(code, names),
+            "recipe": pd.Categorical.from_codes(recipes[0][code], pd.Index(recipes[1])),
+            "intermediate_seed": seeds[0][code],
+            "target_seed": seeds[1][code],
+            "language": pd.Categorical.from_codes(language, pd.Index(list(self.languages))),
+            "metric": pd.Categorical.from_codes(metric, pd.Index(list(self.metrics))),
+            "n": n,
+            "value": np.concatenate([values for *_, values in columns]),
+        })  # fmt: skip
+        runs = pd.DataFrame({
+            "run": names, "recipe": recipes[1][recipes[0]], "intermediate_seed": seeds[0], "target_seed": seeds[1],
+        })  # fmt: skip
+        return ScoreTable(target, runs, tuple(self.languages), rows)
+
+
+def _add(block: Block, found: Mapping[str, _Table]) -> None:
+    """The scores of a block to the tables of its targets."""
     values = np.array([own.values for own in block.runs], dtype=np.float64)
-    runs = pd.DataFrame({
-        "run": [own.run.run for own in block.runs],
-        "recipe": block.recipe,
-        "intermediate_seed": pd.array([own.run.seeds["intermediate"] for own in block.runs], dtype="Float64").to_numpy(
-            np.float64, na_value=np.nan
-        ),
-        "target_seed": pd.array([own.run.seeds["target"] for own in block.runs], dtype="Float64").to_numpy(
-            np.float64, na_value=np.nan
-        ),
-    })  # fmt: skip
     places: dict[str, dict[str, dict[str, int]]] = {}
     for number, place in enumerate(block.places):
         places.setdefault(place.target, {}).setdefault(place.language, {})[place.metric] = number
     for target, languages in places.items():
-        counted = get_task(target).score_metrics
-        columns: list[np.ndarray] = []
-        names: list[tuple[str, str, int]] = []
+        own, counted = found[target], get_task(target).score_metrics
+        first = len(own.runs)
+        own.runs += block.runs
         for language, metrics in languages.items():
+            own.languages.setdefault(language, len(own.languages))
             if np.isnan(values[:, list(metrics.values())]).any():
                 continue
             n = block.runs[0].counts[next(iter(metrics.values()))]
-            own = [(metric, values[:, number]) for metric, number in metrics.items()]
+            for metric, number in metrics.items():
+                own.add(first, language, metric, n, values[:, number])
             if len(counted) > 1:
-                own.append((SCORE, np.mean([values[:, metrics[name]] for name in counted], axis=0)))
-            names += [(language, metric, n) for metric, _ in own]
-            columns += [column for _, column in own]
-        yield target, (runs, _rows(runs, names, columns), tuple(languages))
+                own.add(first, language, SCORE, n, values[:, [metrics[name] for name in counted]].mean(axis=1))
 
 
-def _rows(runs: pd.DataFrame, names: list[tuple[str, str, int]], columns: list[np.ndarray]) -> pd.DataFrame:
-    """A row a run and (language, metric, n)."""
-    repeated = runs.loc[np.tile(np.arange(len(runs)), len(names))].reset_index(drop=True)
-    for place, key in enumerate(("language", "metric", "n")):
-        repeated[key] = np.repeat(np.array([name[place] for name in names], dtype=object), len(runs))
-    return repeated.assign(value=np.concatenate(columns) if columns else np.empty(0))
+def _seeds(runs: Sequence[RunScores], phase: str) -> np.ndarray:
+    """Each run's seed, NaN where there is none."""
+    seeds = (own.run.seeds[phase] for own in runs)
+    return np.array([np.nan if seed is None else seed for seed in seeds], dtype=np.float64)

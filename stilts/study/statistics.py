@@ -195,4 +195,5 @@ def _rows(rows: pd.DataFrame, plan: Plan, marks: Marks) -> list[list[Any]]:
     for name in ("n", "seeds", "tests"):
         rows[name] = rows[name].astype("Int64")
     table = rows[list(COLUMNS)].astype(object)
-    return [[None if pd.isna(value) else value for value in row] for row in table.itertuples(index=False)]
+    found: list[list[Any]] = table.where(table.notna(), None).to_numpy().tolist()
+    return found

@@ -50,13 +50,19 @@ def xtreme_markdown(content: dict[str, Any], plan: Plan, more: Sequence[str] = (
 
 
 def xtreme_latex(content: dict[str, Any], plan: Plan) -> str:
-    """The text of `xtreme.tex`: the main table of xtreme.md."""
+    """The text of `xtreme.tex`: the main table of xtreme.md in two parts, as a page is narrow: tasks, and groups."""
     header, rows = xtreme_rows(content, plan)
     shown = [_shown(row, header, content["recipes"][row[0]]) for row in rows]
+    tasks = range(1, 1 + len(plan.targets))
+    groups = range(tasks.stop, len(header) - 2)
+    parts = [
+        ([header[i] for i in columns], [[row[i] for i in columns] for row in shown])
+        for columns in ([0, *tasks, len(header) - 2, len(header) - 1], [0, *groups])
+    ]
     caption = (
         f"{TITLES[plan.study.target.benchmark]}, {plan.study.model.name}, {_WHAT.format(plan.study.evaluation.split)}"
     )
-    return latex_table(header, shown, caption + _spread(content), marks_of(content))
+    return latex_table(parts, caption + _spread(content), marks_of(content))
 
 
 def _spread(content: dict[str, Any]) -> str:

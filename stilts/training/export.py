@@ -20,16 +20,7 @@ from stilts.model.build import FACTS_FILE, HEADS_FILE, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights, iterate_full_weights
 from stilts.training.attempt import Attempt
-
-CARD = """---
-library_name: transformers
-base_model: {base}
----
-# {study} / {run}
-
-Encoder after {phase} training on {tasks} ({steps} optimizer steps), recipe `{recipe}`, written by stilts {version}.
-`AutoModel.from_pretrained` opens this folder; the task heads are in `heads.safetensors` as `<task>.<parameter>`.
-"""
+from stilts.training.card import CARD, model_card
 
 
 def export_model(
@@ -62,10 +53,9 @@ def export_model(
         save_file(encoder, str(staged / "model.safetensors"), metadata={"format": "pt"})
         save_file({k: v.contiguous() for k, v in heads.items()}, str(staged / HEADS_FILE))
         tokenizer.save_pretrained(staged)
-        notes = "".join(f"\nTransductive: {note}.\n" for note in facts.get("transductive", []))
-        (staged / "README.md").write_text(CARD.format(**facts) + notes, encoding="utf-8")
         digests = {"encoder_sha256": digest(encoder), "heads_sha256": digest(heads)}
         written = {**facts, **digests, "heads": sorted(model.heads)}
+        (staged / CARD).write_text(model_card(written), encoding="utf-8")
         (staged / FACTS_FILE).write_text(json.dumps(written, indent=1), encoding="utf-8")
         sync_files(staged)
         folder.parent.mkdir(parents=True, exist_ok=True)

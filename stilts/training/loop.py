@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+from stilts.board.run_board import Board
 from stilts.errors import StiltsError, Stopped
 from stilts.training.averaging import averaged_steps
 from stilts.training.checkpoint import Checkpoints, TrainingState, due
 from stilts.training.health import Spikes
-from stilts.training.monitor import Board, Progress, Rate, memory
+from stilts.training.monitor import Progress, Rate, memory
 from stilts.training.record import ALIVE_EVERY
 from stilts.training.trainer import StepResult, Trainer
 
@@ -138,6 +139,7 @@ class Loop:
         """Save a step that is not saved yet."""
         if state.step > self._saved:
             began = time.monotonic()
+            self.board.flush()  # a start that goes on from this step does not write what is before it
             self.checkpoints.save(self.trainer.engine, state)
             self._saved = state.step
             self.saved(state.step)

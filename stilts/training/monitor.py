@@ -1,22 +1,14 @@
-"""What a person watches: log.txt, the terminal's progress, TensorBoard and status.json. Rank 0 only."""
+"""What a person watches beside TensorBoard: log.txt, the terminal's progress, speed and memory."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
-
-from stilts.tasks.benchmarks import BENCHMARKS
-
-SCALARS = ("loss", "learning_rate", "grad_norm")
 
 
 def open_log(run_folder: Path, main: bool) -> logging.Logger:
@@ -31,33 +23,6 @@ def open_log(run_folder: Path, main: bool) -> logging.Logger:
             handler.setFormatter(line)
             logger.addHandler(handler)
     return logger
-
-
-class Board:
-    """TensorBoard events of one run; every method does nothing on ranks other than 0.
-
-    Tags: train/..., eval/<task>/<language>/<metric>, perf/..., mem/..., health/...; x is the optimizer step.
-    """
-
-    def __init__(self, folder: Path, main: bool, first_step: int | None = None) -> None:
-        # events from `first_step` on were written by an attempt that was cut off: TensorBoard drops them
-        self._writer = SummaryWriter(str(folder), purge_step=first_step) if main else None
-        if self._writer:
-            self._writer.add_custom_scalars(_layout())
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write tag -> value at one step."""
-        if self._writer:
-            for tag, value in values.items():
-                self._writer.add_scalar(tag, value, step)
-
-    def finish(self, settings: Mapping[str, Any], scores: Mapping[str, float]) -> None:
-        """Write hyper-parameters with the final scores into the same folder, once, and close."""
-        if self._writer:
-            simple = {k: v for k, v in settings.items() if isinstance(v, (bool, int, float, str))}
-            for summary in hparams(simple, dict(scores)):
-                self._writer._get_file_writer().add_summary(summary)
-            self._writer.close()
 
 
 def memory(device: torch.device) -> dict[str, float]:
@@ -108,11 +73,3 @@ class Rate:
         out = self._tokens / seconds, self._rows / seconds
         self._since, self._tokens, self._rows = now, 0, 0
         return out
-
-
-def _layout() -> dict[str, Any]:
-    groups = {
-        name: {task: ["Multiline", [f"eval/{task}/.*"]] for task in tasks}
-        for name, tasks in BENCHMARKS["xtreme"].items()
-    }
-    return {"training": {name: ["Multiline", [f"train/{name}"]] for name in SCALARS}, **groups}

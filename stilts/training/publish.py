@@ -21,6 +21,7 @@ from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import set_weights
 from stilts.outcome import Outcome, write_outcome
 from stilts.training import averaging
+from stilts.training.card import CARD, model_card
 from stilts.training.checkpoint import Checkpoints, TrainingState
 from stilts.training.export import export_model, exported_weights
 from stilts.training.trainer import Trainer
@@ -33,6 +34,7 @@ class Publisher:
         folder: the run's `model/`.
         decides: the settings that decide the run's result, as they are recorded.
         transductive: where its raw text comes from evaluation sets, a line each.
+        before: the runs it starts from, the first one first: {"run", "tasks", "steps"}.
         start_sha256: digest of the encoder's weights before training (rank 0).
     """
 
@@ -42,6 +44,7 @@ class Publisher:
         folder: Path,
         decides: Mapping[str, Any],
         transductive: Sequence[str],
+        before: Sequence[Mapping[str, Any]],
         start_sha256: str,
         tokenizer: PreTrainedTokenizerBase,
         checkpoints: Checkpoints,
@@ -49,6 +52,7 @@ class Publisher:
         log: logging.Logger,
     ) -> None:
         self.settings, self.folder, self.decides, self.transductive = settings, folder, decides, list(transductive)
+        self.before = list(before)
         self.start_sha256, self.tokenizer, self.world, self.log = start_sha256, tokenizer, world, log
         self.checkpoints, self.attempt = checkpoints, checkpoints.attempt
         self.drift: list[str] = []
@@ -70,6 +74,7 @@ class Publisher:
             "start_sha256": self.start_sha256,
             "version": __version__,
             "transductive": self.transductive,
+            "before": self.before,
         }
 
     def export(
@@ -121,5 +126,7 @@ class Publisher:
         """The best model becomes the run's; it may have been exported before a setting was changed."""
         best = self.checkpoints.best(step)
         now = {key: value for key, value in self.facts(step).items() if key in ("settings_hash", "settings", "drift")}
-        write_text(best / FACTS_FILE, json.dumps({**read_facts(best), **now}, indent=1))
+        facts = {**read_facts(best), **now}
+        write_text(best / CARD, model_card(facts))
+        write_text(best / FACTS_FILE, json.dumps(facts, indent=1))
         self.attempt.commit(best, self.folder)

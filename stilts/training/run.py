@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from stilts import distributed
+from stilts.board.run_board import Board
+from stilts.board.scores import final_scores
+from stilts.board.texts import environment
 from stilts.config import RetrievalSettings, RunSettings, SetRef
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.staged import open_set
@@ -21,6 +25,7 @@ from stilts.drift import allowed, decisive, differences, listed
 from stilts.errors import StiltsError, Stopped
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
+from stilts.files import write_text
 from stilts.model.build import FACTS_FILE, build_model, read_facts
 from stilts.model.multitask import MultiTaskModel
 from stilts.model.weights import digest, full_weights
@@ -29,12 +34,13 @@ from stilts.training import averaging
 from stilts.training import engine as engines
 from stilts.training.attempt import Attempt
 from stilts.training.budget import micro_batch_tokens
+from stilts.training.card import CARD, model_card
 from stilts.training.checkpoint import Checkpoints, TrainingState
 from stilts.training.elastic import hyper_parameters
 from stilts.training.export import verify_loaded
 from stilts.training.health import BAD_BATCHES
 from stilts.training.loop import Loop
-from stilts.training.monitor import Board, open_log
+from stilts.training.monitor import open_log
 from stilts.training.publish import Publisher
 from stilts.training.record import Record
 from stilts.training.resume import resume
@@ -198,7 +204,7 @@ class Run:
             self.record.update(restarts=self.record.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
         self.record.update(step=state.step, steps=trainer.steps)
-        self.board = Board(self.folder / "tensorboard", self.world.main, state.step + 1)
+        self.board = self._board(state.step + 1, bool(state.drift))
         scorer = self._scorer(trainer.engine.module)
         best = training.select == "best" and settings.selection_sets
         module = trainer.engine.module
@@ -249,14 +255,16 @@ class Run:
 
     def _validate(self, scorer: Scorer, step: int) -> float:
         """The mean task score over the selection sets, in points, the same on every rank."""
-        values = []
+        values: list[float] = []
+        tags: dict[str, float] = {}
         for ref in self.settings.selection_sets:
             task = get_task(ref.task)
             result = scorer.score(task, ref.language, open_set(self.features, ref), self._retrieval(ref.task))
             if result is not None:
-                self.board.scalars(step, _eval_tags(ref, result[0]))
+                tags |= {f"train/validation/{ref.task}/{ref.language}/{m}": v for m, v in result[0].items()}
                 values.append(scorer.task_score(task, result[0]))
         score = float(self.world.from_main(math.fsum(values) / len(values) if values else 0.0))
+        self.board.scalars(step, {**tags, "train/validation/score": score})  # at once: it may be stopped before
         self.log.info("step %d: selection score %.3f", step, score)
         return score
 
@@ -267,8 +275,16 @@ class Run:
             self.log.warning("transductive: %s", note)
         weights = full_weights(model.encoder, keep=self.world.main)
         start = digest(weights) if self.world.main else ""
-        where = (self.settings, self.model_folder, self.decides, notes, start, self.tokenizer)
+        where = (self.settings, self.model_folder, self.decides, notes, self._before(), start, self.tokenizer)
         return Publisher(*where, self.checkpoints, self.world, self.log)
+
+    def _before(self) -> list[dict[str, Any]]:
+        """The runs that this one starts from, the first one first."""
+        if not self.settings.init_run:
+            return []
+        facts = read_facts(Path(self._start()))
+        own = {"run": facts["run"], "tasks": facts["settings"]["trains_on"], "steps": facts["steps"]}
+        return [*facts.get("before", []), own]
 
     def _transductive(self) -> list[str]:
         """Where raw text of this run comes from evaluation sets, or that of the run it starts from; a line each."""
@@ -284,7 +300,7 @@ class Run:
         own = bool(self.settings.trains_on)
         if own:
             self.checkpoints.finish(keep=self.settings.kind == "intermediate")
-        self.board = Board(self.folder / "tensorboard", self.world.main)
+        self.board = self._board(None if own else 0)
         name = str(self.model_folder) if own else start
         heads = self.settings.trains_on if own else []
         model = self._build(name, heads, self.model_folder if own else None)
@@ -309,30 +325,36 @@ class Run:
         facts = {"step": step, "selection": f"best:{chosen}" if chosen and settings.trains_on else "last"}
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
-            self.board.scalars(step, _eval_tags(ref, metrics))
             text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items()) or "predicted, the set has no labels"
             self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
             self.record.update()
 
         score_all(self._scorer(model), scores, self.folder, self.features, facts, on_cell)
-        final = {f"eval/{r['target']}/{r['language']}/{r['metric']}": r["value"] for r in scores.rows}
-        training = settings.training
-        self.board.finish(
-            {
-                "recipe": settings.recipe,
-                "kind": settings.kind,
-                "learning_rate": training.learning_rate,
-                "batch_size": training.batch_size,
-                "steps": step,
-                "precision": training.precision,
-                "seed": settings.seed,
-            },
-            final,
-        )
+        self.world.on_main(lambda: self._publish(step, scores))
         if not settings.keep_model:  # before "done": a start that finds all scores and no model is done, too
             self.world.on_main(lambda: self.attempt.discard(self.model_folder))
         self.record.update(state="done")
         self.log.info("done: %d scores", len(scores.rows))
+
+    def _publish(self, step: int, scores: ScoreFile) -> None:
+        """The final scores in TensorBoard and on the model's card; rank 0."""
+        self.attempt.check()
+        if self.settings.trains_on and self.settings.keep_model:
+            write_text(self.model_folder / CARD, model_card(read_facts(self.model_folder), scores.rows))
+        planned = {(ref.task, ref.language) for ref in self.settings.evaluation_sets}
+        self.board.finish(self.settings, step, final_scores(scores.rows, planned))
+
+    def _board(self, first_step: int | None, changed: bool = False) -> Board:
+        """TensorBoard's files from a step on; None where this start has nothing to show but scores."""
+        board, status = Board(self.folder / "tensorboard", self.world.main, first_step), self.record.status
+        if self.world.main and first_step is not None:
+            board.start(self.settings, environment(status.ranks, self._device(), status.slurm), changed)
+        return board
+
+    def _device(self) -> str:
+        """What rank 0 computes on."""
+        device = self.world.device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
     def _scored_for_good(self) -> bool:
         """Whether all is scored with these settings and the model was removed, as it was not to be kept."""
@@ -346,7 +368,3 @@ class Run:
 
     def _retrieval(self, task: str) -> RetrievalSettings:
         return self.settings.retrieval.get(task, RetrievalSettings())
-
-
-def _eval_tags(ref: SetRef, metrics: Mapping[str, float]) -> dict[str, float]:
-    return {f"eval/{ref.task}/{ref.language}/{metric}": value for metric, value in metrics.items()}

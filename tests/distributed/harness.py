@@ -19,7 +19,7 @@ PRELOAD = [
     "transformers",
     "datasets",
     "accelerate",
-    "torch.utils.tensorboard",
+    "stilts.board.run_board",
     "stilts.training.run",
     "transformers.models.xlm_roberta.modeling_xlm_roberta",
     "transformers.models.bert.modeling_bert",

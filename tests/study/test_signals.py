@@ -41,7 +41,8 @@ local.trainer_path = lambda: Path(sys.argv[2])
 from stilts import cli
 try:
     given = [f"training.save_grace={os.environ['GRACE']}"] if "GRACE" in os.environ else []
-    cli._report(local.run_study(expand(load_study(sys.argv[1], given)), ""))
+    plan = expand(load_study(sys.argv[1], given))
+    cli._report(plan, local.run_study(plan, ""))
 except StiltsError as error:
     print(error)
     sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""Two results side by side: studies, and rows that others published."""

@@ -1,0 +1,285 @@
+"""Question 4: what is compared with how many languages, what is said, and tables from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.regression.mixed_linear_model import MixedLM
+
+from stilts.analysis.controls import CONTROLS, SIZE, controls
+from stilts.analysis.language_effects import GAIN, GAP, Outcome
+from stilts.analysis.mixed import mixed_model
+from stilts.analysis.typology import compare
+from stilts.analysis.typology_ranks import correlations
+from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
+from stilts.analysis.uriel import KINDS, KNN, distances, uriel_features
+from stilts.tasks import get_task, languages_of
+
+DRAWS = 499
+PANX = [code for code in languages_of(get_task("panx"), "xtreme") if code != "en"]
+XNLI = [code for code in languages_of(get_task("xnli"), "xtreme") if code != "en"]
+
+
+@pytest.fixture(scope="module")
+def known():
+    features = uriel_features(["en", *PANX], KNN)
+    return distances(features), features.families, controls(PANX)
+
+
+def outcome(languages, random, seeds=False):
+    cells = pd.DataFrame({"target": "t", "language": languages, "value": random.normal(size=len(languages))})
+    if seeds:
+        cells["apart"], cells["baseline"] = random.normal(size=(2, len(languages)))
+    return Outcome(GAIN, "a", cells, (3, 3))
+
+
+def row_of(languages, known, seeds=False):
+    random = np.random.default_rng(len(languages))
+    return compare(outcome(languages, random, seeds), *known, permutations=DRAWS)[0]
+
+
+def test_eleven_languages_are_compared_by_ranks_only(known):
+    few, more = row_of(XNLI[:11], known), row_of(XNLI[:12], known)
+    assert few.fits == ()
+    assert few.mixed is None
+    assert few.left_out == ()
+    assert 0 < few.p <= 1
+    assert not math.isnan(few.rho)
+    assert [fit.name for fit in more.fits] == [MARGINAL, PARTIAL]
+    assert more.p == more.fit(MARGINAL).p
+
+
+def test_one_covariate_in_ten_languages(known):
+    assert row_of(XNLI, known).fit(PARTIAL).covariates == ("log_size",)
+    assert row_of(PANX[:19], known).fit(PARTIAL).covariates == ("log_size",)
+    assert row_of(PANX[:20], known).fit(PARTIAL).covariates == ("log_size", "other_script")
+    assert "14 languages allow 1" in row_of(XNLI, known).dropped["other_script"]
+    assert row_of(PANX, known).dropped == {"fertility": "not known", "unknown_rate": "not known",
+                                           "baseline": "the baseline has one seed"}  # fmt: skip
+    with_seeds = row_of(PANX, known, seeds=True)
+    assert [fit.name for fit in with_seeds.fits] == [MARGINAL, ANCOVA, PARTIAL]
+    assert with_seeds.fit(ANCOVA).covariates == ("baseline",)
+
+
+def test_nothing_is_said_of_too_few_or_equal_languages(known):
+    assert math.isnan(row_of(XNLI[:4], known).rho)
+    flat = outcome(XNLI, np.random.default_rng(1))
+    flat.cells["value"] = 3.0
+    assert all(math.isnan(row.rho) for row in compare(flat, *known, permutations=DRAWS))
+
+
+def test_a_control_that_is_the_distance_is_not_held_equal(known):
+    away, families, known_controls = known
+    same = known_controls.assign(**{SIZE: away.values["syntax"].reindex(PANX)})
+    row = compare(outcome(PANX, np.random.default_rng(2)), away, families, same, [SIZE], DRAWS)[0]
+    assert row.fit(PARTIAL) is None
+    assert row.dropped[SIZE] == "not to be told from the distance or each other"
+
+
+def test_leave_one_family_out(known):
+    row = row_of(PANX, known)
+    families = known[1]
+    assert {one.family for one in row.left_out} == {families[code] for code in PANX}
+    european = next(one for one in row.left_out if one.family == "Indo-European")
+    rest = [code for code in PANX if families[code] != "Indo-European"]
+    assert european.languages == len(PANX) - len(rest)
+    assert european.low < european.slope < european.high
+
+
+def test_holm_is_over_kinds_and_recipes():
+    def row(recipe, kind, p):
+        fit = Fit(MARGINAL, (), 1.0, 1.0, 0.0, 2.0, 10, p, 0.5, 1.0)
+        return Row(GAP, recipe, kind, (), (), 0.0, 1.0, 0.1, p, p, (fit,))
+
+    values = {("a", "syntax"): 0.01, ("a", "family"): 0.04, ("b", "syntax"): 0.02, ("b", "family"): math.nan}
+    rows = corrected([row(*key, p) for key, p in values.items()])
+    # by hand: 3 x .01, 2 x .02, 1 x .04, none below the one before
+    assert [one.p_holm for one in rows[:3]] == pytest.approx([0.03, 0.04, 0.04])
+    assert [one.fits[0].p_holm for one in rows[:3]] == pytest.approx([0.03, 0.04, 0.04])
+    assert math.isnan(rows[3].p_holm)
+
+
+def test_the_mixed_model_is_statsmodels_and_says_whether_it_converged():
+    random = np.random.default_rng(5)
+    languages = [f"l{i}" for i in range(20)]
+    x = pd.Series(random.normal(size=20), index=languages)
+    own = dict(zip(languages, random.normal(0, 2, 20), strict=True))
+    cells = pd.DataFrame([(t, code, 10 * t + 3 * x[code] + own[code] + random.normal()) for t in range(3)
+                          for code in languages], columns=["target", "language", "value"])  # fmt: skip
+    found = mixed_model(cells, x)
+    reference = MixedLM.from_formula(
+        "value ~ C(target) + x", cells.assign(x=cells["language"].map(x)), groups=cells["language"]
+    ).fit(reml=True)
+    assert found.converged
+    assert found.slope == pytest.approx(reference.params["x"], abs=1e-4)
+    assert found.se == pytest.approx(reference.bse["x"], rel=1e-3)
+    assert found.high - found.slope == pytest.approx(stats.t.ppf(0.975, 18) * found.se)
+    assert found.between == pytest.approx(4, abs=3)
+    one = mixed_model(cells[cells["target"] == 0], x)
+    assert not one.converged
+    assert one.note.startswith("one target")
+
+
+def test_a_table_of_from_zero_to_hero_s_kind(known):
+    """Their table: for each task the correlation of the drop with each distance and the pretraining size."""
+    away, _, sizes = known
+    drop = 20 * away.values["syntax"].reindex(PANX) - 2 * sizes[SIZE]
+    cells = pd.concat([pd.DataFrame({"target": t, "language": codes, "value": drop[codes].to_numpy() + level})
+                       for t, codes, level in (("panx", PANX, 10.0), ("xnli", XNLI, 0.0))])  # fmt: skip
+    found = correlations([Outcome(GAP, "none", cells, (1, 0))], away, sizes, DRAWS, 0)
+    assert [(one.target, one.against) for one in found] == [
+        (target, against) for target in ("all", "panx", "xnli") for against in (*KINDS, SIZE)
+    ]
+    for one in found:
+        codes = XNLI if one.target == "xnli" else PANX
+        column = sizes[SIZE] if one.against == SIZE else away.values[one.against]
+        assert one.languages == len(codes)
+        assert one.rho == pytest.approx(stats.spearmanr(column[codes], drop[codes]).statistic)
+        assert one.pearson == pytest.approx(stats.pearsonr(column[codes], drop[codes]).statistic)
+    by = {(one.target, one.against): one for one in found}
+    assert by["panx", "syntax"].p < 0.01
+    assert by["panx", SIZE].rho < 0
+
+
+def scores(path, pull, recipes=("a",), languages=24):
+    """A table that stilts did not make: invented languages, two targets, five baseline seeds, 2 x 2 a recipe."""
+    random = np.random.default_rng(11)
+    codes = [f"qa{chr(97 + i)}" for i in range(languages)]
+    level = dict(zip(codes, random.normal(55, 8, languages), strict=True))
+    rows = []
+    for target in ("xnli", "panx"):
+        for code in ["en", *codes]:
+            base = level.get(code, 75.0)
+            arms = [("none", "", s, 0.0) for s in range(5)]
+            arms += [(r, i, s, 2 + pull.get(code, 0.0)) for r in recipes for i in (1, 2) for s in (1, 2)]
+            rows += [(r, target, code, "f1", base + gain + random.normal(0, 0.7), i, s) for r, i, s, gain in arms]
+    columns = ["recipe", "target", "language", "metric", "value", "intermediate_seed", "target_seed"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    return codes
+
+
+@pytest.fixture
+def invented(tmp_path):
+    """Languages with four features each of order, four of sound, and a size that has nothing to do with them."""
+    random = np.random.default_rng(12)
+    codes = [f"qa{chr(97 + i)}" for i in range(24)]
+    table = pd.DataFrame(random.integers(0, 2, (25, 12)), index=["en", *codes],
+                         columns=[f"{kind}:{i}" for kind in ("order", "sound") for i in range(6)])  # fmt: skip
+    table.loc["en"] = 1
+    table["gib"] = 10 ** random.uniform(0, 2, 25).round(2)
+    table["family"] = ["F0", *(f"F{i // 3}" for i in range(24))]
+    table.to_csv(tmp_path / "languages.csv", index_label="language")
+    away = 1 - np.sqrt(table.loc[codes, [c for c in table if c.startswith("order")]].mean(axis=1))
+    return tmp_path / "languages.csv", ((away - away.mean()) / away.std()).to_dict(), table
+
+
+def ask(call, tmp_path, *words):
+    return call("analyse", "typology", "--scores", tmp_path / "scores.csv", "permutations=999", *words)
+
+
+def test_a_planted_effect_comes_out_of_a_foreign_table(call, tmp_path, invented):
+    languages, away, _ = invented
+    scores(tmp_path / "scores.csv", {code: -2 * z for code, z in away.items()})
+    code, out, _ = ask(call, tmp_path, f"features={languages}", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["question"] == "typology"
+    rows = {(row["outcome"], row["kind"]): row for row in answer["rows"]}
+    planted = rows[GAIN, "order"]
+    assert planted["verdict"] == "related"
+    marginal, ancova, partial = planted["fits"]
+    assert [fit["name"] for fit in planted["fits"]] == [MARGINAL, ANCOVA, PARTIAL]
+    for fit in (marginal, ancova, partial):
+        assert fit["low"] < -2 < fit["high"]
+        assert fit["p_holm"] < 0.05
+    assert partial["covariates"] == ["log_size"]  # no script was given, and 24 languages allow two controls
+    assert rows[GAIN, "sound"]["verdict"] == "not shown"
+    assert planted["mixed"]["converged"]
+    assert answer["answer"][0].startswith("Order distance and the gain of a go together, beyond the controls: -")
+    code, again, _ = ask(call, tmp_path, f"features={languages}", "--json")
+    assert again == out
+    code, text, _ = ask(call, tmp_path, f"features={languages}")
+    assert text.startswith(answer["answer"][0])
+    assert "not held equal: script: not known" in text
+
+
+def test_a_null_table_shows_nothing(call, tmp_path, invented):
+    scores(tmp_path / "scores.csv", {})
+    _, out, _ = ask(call, tmp_path, f"features={invented[0]}", "--json")
+    answer = json.loads(out)
+    assert {row["verdict"] for row in answer["rows"]} == {"not shown"}
+    assert answer["answer"][0].startswith("It is not shown that the gain of a goes with order or sound distance; 0.")
+
+
+def test_a_planted_confound_is_named(call, tmp_path, invented):
+    path, away, table = invented
+    size = 2 + 0.6 * np.array([-away[code] for code in away]) + np.random.default_rng(1).normal(0, 0.3, 24)
+    table.loc[list(away), "gib"] = 10**size
+    table.to_csv(path, index_label="language")
+    scores(tmp_path / "scores.csv", dict(zip(away, 3 * (size - 2), strict=True)))
+    _, out, _ = ask(call, tmp_path, f"features={path}", "--json")
+    row = next(r for r in json.loads(out)["rows"] if (r["outcome"], r["kind"]) == (GAIN, "order"))
+    assert row["verdict"] == "not apart from the controls"
+    assert row["fits"][0]["p_holm"] < 0.05 < row["fits"][-1]["p_holm"]
+
+
+def test_few_languages_end_to_end(call, tmp_path, invented):
+    path, away, _ = invented
+    few = dict(list(away.items())[:9])
+    scores(tmp_path / "scores.csv", {code: -3 * z for code, z in few.items()}, languages=9)
+    code, out, _ = ask(call, tmp_path, f"features={path}")
+    assert code == 0
+    assert "rank correlation -" in out
+    assert "so few languages allow no more than ranks" in out
+    assert "goes with sound distance: 9 languages show strong relations of ranks only." in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "no entry in URIEL for qaa, qab, "),
+        (("baseline=x",), "no recipe 'x' in the table"),
+        (("controls=[size]",), "unknown control 'size'; expected one of log_size"),
+        (("fill=all",), "unknown value 'all' of fill"),
+        (("permutation=9",), "did you mean 'permutations'"),
+        (("features=none.csv",), "no file at none.csv"),
+    ],
+)
+def test_wrong_settings(call, tmp_path, words, message):
+    scores(tmp_path / "scores.csv", {}, languages=6)
+    code, out, err = ask(call, tmp_path, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_wrong_commands(call, tmp_path):
+    scores(tmp_path / "scores.csv", {}, languages=6)
+    code, _, err = call("analyse", "topology", "--scores", tmp_path / "scores.csv")
+    assert code == 2
+    assert "unknown question 'topology'; expected one of typology; did you mean 'typology'?" in err
+    code, _, err = call("analyse", "typology")
+    assert code == 2
+    assert "--scores" in err
+    (tmp_path / "english.csv").write_text("recipe,target,language,metric,value\na,t,en,f1,1\n")
+    code, _, err = call("analyse", "typology", "--scores", tmp_path / "english.csv")
+    assert code == 2
+    assert "no score but of English" in err
+    (tmp_path / "part.csv").write_text("language,order:a\nqaa,1\n")
+    code, _, err = ask(call, tmp_path, f"features={tmp_path / 'part.csv'}")
+    assert code == 2
+    assert "part.csv has no row for en, qab, qac" in err
+
+
+def test_the_order_of_controls_is_the_user_s(known):
+    away, families, given = known
+    given = given.assign(fertility=np.linspace(1, 2, len(PANX)))
+    row = compare(outcome(XNLI, np.random.default_rng(3)), away, families, given, ["fertility", *CONTROLS[:2]], DRAWS)[
+        0
+    ]
+    assert row.fit(PARTIAL).covariates == ("fertility",)
