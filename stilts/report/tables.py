@@ -243,8 +243,8 @@ def _below(delta: Delta | None, sd: float | None) -> str:
 
 
 def _recipe(results: Results, name: str) -> Cell:
-    seeds = len(results.recipes[name]["seeds"])
-    return Cell(name, "baseline" if name == results.plan.baseline else plural(seeds, "seed") if seeds else "")
+    seeds = max(1, results.recipes[name]["sds"]["units"])  # of the outermost phase that has several
+    return Cell(name, "baseline" if name == results.plan.baseline else plural(seeds, "seed"))
 
 
 def _marks(results: Results, recipe: str, target: str) -> Mapping[str, Any]:
