@@ -55,6 +55,7 @@ def test_the_commands(call):
         "submit",
         "status",
         "collect",
+        "report",
         "cancel",
         "retry",
         "logs",

@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 
 def step_of(gain: float, largest: float) -> int:
-    """The step of a gain: 0 for no gain, ±STEPS for the largest. Any gain has a colour, however small."""
+    """The step of a gain: 0 for no gain, ±STEPS for the largest; any other has at least the first."""
     if not largest or not gain:
         return 0
     return int(math.copysign(min(STEPS, math.ceil(abs(gain) / largest * STEPS)), gain))

@@ -24,7 +24,7 @@ def headline(results: Results) -> str:
     if not found:
         return f"No recipe can be compared with {base} on all targets: scores are missing."
     name = max(found, key=lambda one: found[one].value)
-    return _headline(name, found[name], base, len(found))
+    return _headline(name, found, base)
 
 
 def gains(results: Results) -> dict[str, Delta]:
@@ -47,7 +47,8 @@ def sentences(results: Results) -> list[str]:
     ]
 
 
-def _headline(name: str, delta: Delta, base: str, recipes: int) -> str:
+def _headline(name: str, found: Mapping[str, Delta], base: str) -> str:
+    delta, recipes = found[name], len(found)
     gain, interval = f"{signed(delta.value)} points", delta.interval
     if delta.value <= 0:
         where = f" (95 % interval {ends(interval.low, interval.high)})" if interval else ""
@@ -68,7 +69,19 @@ def _headline(name: str, delta: Delta, base: str, recipes: int) -> str:
         )
     if interval.over == "test items":
         return f"{name} gains {gain} over {base} on average ({where}); another seed may change that, so {_NO_BEST}."
-    return f"{name} gains {gain} over {base} on average ({where})."
+    return f"{name} gains {gain} over {base} on average ({where}).{_next(name, found)}"
+
+
+def _next(name: str, found: Mapping[str, Delta]) -> str:
+    """What to add where a recipe is above the baseline: that this does not make it the best of several."""
+    others = [other for other in found if other != name]
+    if not others:
+        return ""
+    second = max(others, key=lambda one: found[one].value)
+    gain = f"{signed(found[second].value)} points"
+    return (
+        f" That is more than the baseline; whether it is more than the next recipe, {second} ({gain}), was not tested."
+    )
 
 
 def _beside_best(results: Results) -> Iterator[str]:
@@ -78,7 +91,7 @@ def _beside_best(results: Results) -> Iterator[str]:
     below = [name for name, delta in found.items() if delta.interval and delta.interval.high < 0]
     with_interval = sum(delta.interval is not None for delta in found.values())
     if with_interval > 1:
-        up, down = _lying(above, "above"), _lying(below, "below")
+        up, down = _lying(len(above), "above", above), _lying(len(below), "below", below)
         yield f"Of the {with_interval} recipes' intervals of the average gain, {up} and {down}."
     seeds = sorted({delta.seeds for delta in found.values() if delta.seeds})
     if seeds and seeds[0] == 1:
@@ -87,11 +100,10 @@ def _beside_best(results: Results) -> Iterator[str]:
         yield f"The smaller arms have {plural(seeds[0], 'seed')}: below five, nothing is starred."
 
 
-def _lying(names: Sequence[str], side: str) -> str:
-    """How many intervals lie wholly on a side of 0, and whose; a recipe may be called "none"."""
-    if not names:
-        return f"0 lie wholly {side} 0"
-    return f"{len(names)} {'lies' if len(names) == 1 else 'lie'} wholly {side} 0 ({listed(names)})"
+def _lying(count: int, side: str, names: Sequence[str] = ()) -> str:
+    """How many intervals lie wholly on a side of 0, and whose."""
+    whose = f" ({listed(names)})" if names else ""
+    return f"{count} {'lies' if count == 1 else 'lie'} wholly {side} 0{whose}"
 
 
 def _winners(results: Results) -> Iterator[str]:
@@ -100,7 +112,8 @@ def _winners(results: Results) -> Iterator[str]:
         return
     winners = [f"{one['winner']} on {target}" for target, one in best.items() if one.get("winner")]
     if not winners:
-        yield f"Chosen and scored on separate halves, {_NO_BEST} on any of {plural(len(best), 'target')}."
+        where = f"any of {len(best)} targets" if len(best) > 1 else "the one target"
+        yield f"Chosen and scored on separate halves, {_NO_BEST} on {where}."
     else:
         others = f"; on the others {_NO_BEST}" if len(winners) < len(best) else ""
         on = f"{len(winners)} of {plural(len(best), 'target')}"
@@ -119,8 +132,8 @@ def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
         yield (
-            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, {found['negative']} "
-            f"lie wholly below 0 and {found['positive']} wholly above; chance alone gives "
+            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, "
+            f"{_lying(found['negative'], 'below')} and {_lying(found['positive'], 'above')}; chance alone gives "
             f"{points(found['expected'])} of either."
         )
 

@@ -77,7 +77,8 @@ def heat(results: Results) -> tuple[Table, float]:
     def cell(delta: Delta | None, key: tuple[str, ...] = ()) -> Cell:
         if delta is None:
             return Cell(NONE, "", "none", key)
-        look = palette.class_of(palette.step_of(delta.value, largest))
+        shown = round(delta.value, 1)  # what is written as 0.0 has no colour
+        look = palette.class_of(palette.step_of(shown, largest))
         return Cell(signed(delta.value) + delta.stars, "", look, key)
 
     rows = [
@@ -242,8 +243,8 @@ def _below(delta: Delta | None, sd: float | None) -> str:
 
 
 def _recipe(results: Results, name: str) -> Cell:
-    seeds = len(results.recipes[name]["seeds"])
-    return Cell(name, "baseline" if name == results.plan.baseline else plural(seeds, "seed") if seeds else "")
+    seeds = max(1, results.recipes[name]["sds"]["units"])  # of the outermost phase that has several
+    return Cell(name, "baseline" if name == results.plan.baseline else plural(seeds, "seed"))
 
 
 def _marks(results: Results, recipe: str, target: str) -> Mapping[str, Any]:

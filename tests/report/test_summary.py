@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from made_up import delta, write_deltas, write_statistics
+from made_up import delta, make_plan, make_up, write_deltas, write_statistics
 
 from stilts.report.results import read_results
 from stilts.report.summary import headline, sentences
+from stilts.report.write import write_report
+from stilts.study.collect import collect
 
 SEEDS = {"low": 0.5, "high": 3.5, "p": 0.01}
 
@@ -18,7 +20,10 @@ def said(plan, *rows):
 
 def test_a_gain_with_its_interval(plan):
     text = said(plan, delta("squad", value=2.0, **SEEDS), delta("mnli", value=-1.0))
-    assert text == "squad gains +2.0 points over none on average (95 % interval [+0.5, +3.5] over seeds)."
+    assert text == (
+        "squad gains +2.0 points over none on average (95 % interval [+0.5, +3.5] over seeds). That is more than the "
+        "baseline; whether it is more than the next recipe, mnli (−1.0 points), was not tested."
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_what_is_said_beside_it(plan):
         "The smaller arms have 2 seeds: below five, nothing is starred.",
         "One recipe can be called best on 1 of 2 targets: squad on xnli; on the others no recipe can be called best.",
         "The 2 published claims: 1 supported and 1 not in this study.",
-        "Of 6 comparisons of a recipe with the baseline on a target, 1 lie wholly below 0 and 3 wholly above; "
+        "Of 6 comparisons of a recipe with the baseline on a target, 1 lies wholly below 0 and 3 lie wholly above 0; "
         "chance alone gives 0.1 of either.",
         "3 of 21 cells have no score; averages over them are left out, not made smaller.",
         "1 run looks degenerate: see why before a number of theirs is used.",
@@ -72,3 +77,33 @@ def test_without_winners_none_is_named(plan):
     best = {"xnli": {"recipe": "squad", "winner": None}, "mlqa": {"recipe": "mnli", "winner": None}}
     write_statistics(plan, best=best)
     assert "no recipe can be called best on any of 2 targets" in " ".join(sentences(read_results(plan)))
+
+
+RECIPES = [{"name": "squad", "tasks": ["squad_v1"]}, {"name": "mnli", "tasks": ["mnli"]}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "start"),
+    [
+        ({"intermediate": RECIPES}, "The study has no baseline"),
+        ({"intermediate": []}, "The study has no recipe beside its baseline none"),
+        ({"target": {"tasks": ["xnli"], "languages": ["en", "de"], "seeds": [1, 2]}}, "squad gains +3."),
+        ({"target": {"tasks": ["tatoeba"], "languages": ["de"]}}, "squad has the highest average"),
+    ],
+    ids=("no baseline", "no recipe", "one target", "one seed, no training"),
+)
+def test_a_study_of_another_shape_has_its_report(tmp_path, changes, start):
+    plan = make_plan(tmp_path, **changes)
+    make_up(plan)
+    assert headline(read_results(plan)).startswith(start)
+    text = write_report(plan).read_text(encoding="utf-8")
+    assert text.count("<section") == text.count("</section>") == 12
+
+
+def test_a_study_that_was_not_run(tmp_path):
+    plan = make_plan(tmp_path)
+    collect(plan)
+    results = read_results(plan)
+    assert headline(results) == "No recipe can be compared with none on all targets: scores are missing."
+    assert "21 of 21 cells have no score; averages over them are left out, not made smaller." in sentences(results)
+    assert "No run has recorded its time" in write_report(plan).read_text(encoding="utf-8")
