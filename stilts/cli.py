@@ -399,13 +399,14 @@ def _report(plan: Plan, collected: Any) -> None:
     Raises MissingCells if something is missing.
     """
     from stilts.study.board import write_board
+    from stilts.study.collect import REPEATED
 
     write_board(plan)
     print(collected.table)
     for problem in collected.problems:
         print(f"note: {problem}")
     if collected.repeated:
-        print(f"note: {collected.repeated} score rows repeat another one with the same value: each score counts once")
+        print(f"note: {REPEATED.format(collected.repeated)}")
     for cell in collected.missing:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:
