@@ -73,8 +73,8 @@ def checklist(
     rows: pd.DataFrame,
     recipes: Sequence[RecipeFacts],
     best: Mapping[str, Any],
-    name: str | None,
-    baseline: Mapping[str, float],
+    baseline: str | None,
+    scores: Mapping[str, float],
     against: Against,
 ) -> list[dict[str, Any]]:
     """Every claim of the paper as a row of `claims` in statistics.json.
@@ -84,8 +84,8 @@ def checklist(
             one target, that target's.
         recipes: all of the study's.
         best: target -> its entry in `best` of statistics.json.
-        name: the baseline's.
-        baseline: target -> the baseline's score in points.
+        baseline: its name.
+        scores: target -> the baseline's score in points.
         against: compares two recipes.
     """
     labelled = [one for one in recipes if one.tasks and not one.mlm and not one.translated]
@@ -98,7 +98,7 @@ def checklist(
         _nearly_all(rows, labelled, "tatoeba"),
         _nearly_all(rows, labelled, "tydiqa"),
         _no_gain(rows, labelled, "xnli"),
-        _best(best, baseline, name),
+        _best(best, baseline, scores),
         *(_no_better(recipes, labelled, kind, against) for kind in ("mlm", "translated")),
     ]  # fmt: skip
     return [asdict(one) for one in found]
@@ -164,15 +164,15 @@ def _no_gain(rows: pd.DataFrame, recipes: Sequence[RecipeFacts], target: str) ->
     return Checked(claim, text, SOURCE, None, target, None, delta, None, None, None, said, note)
 
 
-def _best(best: Mapping[str, Any], baseline: Mapping[str, float], against: str | None) -> Checked:
+def _best(best: Mapping[str, Any], baseline: str | None, scores: Mapping[str, float]) -> Checked:
     """Supported where most targets have a winner other than the baseline: it beats the runner-up by its interval."""
     text, claim = "the best intermediate task for each target gains 5.4 points over the targets' test sets", "best"
-    gains = [own["score"] - baseline[target] for target, own in best.items() if target in baseline]
+    gains = [own["score"] - scores[target] for target, own in best.items() if target in scores]
     if not gains:
         return _absent(claim, text, 5.4)
     delta = float(np.mean(gains))
     named = [own["winner"] for own in best.values() if own["winner"] is not None]
-    better = sum(name != against for name in named)
+    better = sum(name != baseline for name in named)
     note = f"{better} of {len(best)} targets have a recipe that may be called best, {len(named) - better} the baseline"
     most = len(best) / 2
     said = SUPPORTED if delta > 0 and better > most else NOT_SUPPORTED if len(named) - better > most else UNDERPOWERED

@@ -11,7 +11,7 @@ from stilts.study.plan import Plan
 from stilts.tasks import get_task
 
 Row = dict[str, str | None]
-"""`{"run", "target", "language", "what"}`; target and language (codes with a space between) are None for a whole run."""
+"""`{"run", "target", "language", "what"}`; target and language (several with spaces between) are None for a run."""
 ONE_SIDED = 0.99
 """The share of one answer from which on a run is named."""
 _FORMATS = ("pair", "choice", "span", "tagging")  # in which different items have different answers

@@ -21,7 +21,7 @@ def worth(size: int, each: int, jobs: int) -> int:
 
 
 def shared(work: Callable[[_Job], _Found], jobs: Sequence[_Job], count: int, batch: int = 1) -> Iterator[_Found]:
-    """`work` of each job, in order, by `count` processes that are given a batch of jobs at a time; by this one for 1."""
+    """`work` of each job, in order, by `count` processes that are given `batch` jobs at a time; 1: by this process."""
     done = 0
     if count > 1:
         try:

@@ -82,14 +82,7 @@ def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, o
         },
         "negative_transfer": {name: _negative(main, name) for name in (TARGET, LANGUAGE)},
         "best_average": _best_average(best, len(plan.targets)),
-        "claims": checklist(
-            _averaged(main) if len(tables) == 1 else main,
-            _facts(plan),
-            best,
-            plan.baseline,
-            _baseline_scores(plan, tables),
-            _Against(tables),
-        ),
+        "claims": _claims(plan, tables, main, best),
         "degenerate": degenerate(plan, items, outcomes),
         "deviations": deviations(plan),
     }
@@ -149,6 +142,13 @@ def _facts(plan: Plan) -> list[RecipeFacts]:
     return [
         RecipeFacts(one.name, tuple(one.tasks), one.mlm is not None, bool(one.translated_from)) for one in plan.recipes
     ]
+
+
+def _claims(
+    plan: Plan, tables: Sequence[ScoreTable], main: pd.DataFrame, best: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    rows = _averaged(main) if len(tables) == 1 else main
+    return checklist(rows, _facts(plan), best, plan.baseline, _baseline_scores(plan, tables), _Against(tables))
 
 
 def _baseline_scores(plan: Plan, tables: Sequence[ScoreTable]) -> dict[str, float]:
