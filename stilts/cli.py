@@ -190,11 +190,14 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     import gc
 
     from stilts.study.collect import collect as merge
+    from stilts.study.progress import Counting
 
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(planned, merge(planned, check=True))
+    with Counting(sys.stderr) as said:
+        collected = merge(planned, check=True, said=said)
+    _report(planned, collected)
 
 
 @app.command()

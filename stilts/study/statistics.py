@@ -99,8 +99,7 @@ def _differences(
         for table in tables
         for metric in dict.fromkeys((main_metric(table.target), *get_task(table.target).metrics))
     ]
-    rows = differences(targets, baseline)
-    said("differences", 1, 1)
+    rows = differences(targets, baseline, said=lambda done, of: said("resampling test sets", done, of))
     if not len(rows):
         return rows
     main = [
