@@ -190,11 +190,14 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     import gc
 
     from stilts.study.collect import collect as merge
+    from stilts.study.progress import Counting
 
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(planned, merge(planned, check=True))
+    with Counting(sys.stderr) as said:
+        collected = merge(planned, check=True, said=said)
+    _report(planned, collected)
 
 
 @app.command()
@@ -402,6 +405,7 @@ def _report(plan: Plan, collected: Any) -> None:
     Raises MissingCells if something is missing.
     """
     from stilts.study.board import write_board
+    from stilts.study.collect import REPEATED
 
     write_board(plan)
     if sys.stdout.isatty():
@@ -413,7 +417,7 @@ def _report(plan: Plan, collected: Any) -> None:
     for problem in collected.problems:
         print(f"note: {problem}")
     if collected.repeated:
-        print(f"note: {collected.repeated} score rows repeat another one with the same value: each score counts once")
+        print(f"note: {REPEATED.format(collected.repeated)}")
     for cell in collected.missing:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:
