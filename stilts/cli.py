@@ -128,13 +128,14 @@ def prepare(
 @app.command()
 def run(study: StudyFile, overrides: Overrides = None, allow_drift: AllowDrift = None) -> None:
     """Prepare and execute on this machine what is not done yet, then collect."""
+    from stilts.report.finish import finish
     from stilts.slurm.submit import refuse_queued
     from stilts.study.local import run_study
     from stilts.study.write import study_text
 
     planned = _plan(study, overrides)
     refuse_queued(planned)
-    _report(planned, run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
+    finish(planned, run_study(planned, study_text(study, overrides or ()), allow_drift=allow_drift or ()))
 
 
 @app.command()
@@ -189,6 +190,7 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     """Merge the scores there are into results/."""
     import gc
 
+    from stilts.report.finish import finish
     from stilts.study.collect import collect as merge
     from stilts.study.progress import Counting
 
@@ -197,7 +199,7 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     planned.refuse_unfinished()
     with Counting(sys.stderr) as said:
         collected = merge(planned, check=True, said=said)
-    _report(planned, collected)
+    finish(planned, collected)
 
 
 @app.command()
@@ -397,42 +399,6 @@ def _plan_and_runs(study: Path, words: list[str] | None) -> tuple[Plan, list[str
 
     planned = _plan(study, [word for word in words or () if "=" in word])
     return planned, [known_run(planned, word) for word in words or () if "=" not in word]
-
-
-def _report(plan: Plan, collected: Any) -> None:
-    """Print the table, what could not be used and what is missing, bring TensorBoard's folder up to date.
-
-    Raises MissingCells if something is missing.
-    """
-    from stilts.study.board import write_board
-    from stilts.study.collect import REPEATED
-
-    write_board(plan)
-    if sys.stdout.isatty():
-        from stilts.study.terminal import show
-
-        show(collected.table)
-    else:
-        print(collected.table)
-    for problem in collected.problems:
-        print(f"note: {problem}")
-    if collected.repeated:
-        print(f"note: {REPEATED.format(collected.repeated)}")
-    for cell in collected.missing:
-        print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
-    for one in collected.submissions:
-        lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
-        cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
-        print(f"submission: {one.folder} ({len(one.files)} files{lacks}{cut})")
-    for line in collected.unlabelled_lines():
-        print(line)
-    scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
-    if collected.seconds >= 1:
-        print(f"statistics: {collected.seconds:.1f} s", file=sys.stderr)
-    print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
-    if collected.missing:
-        sys.stdout.flush()
-        raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
 
 
 def _notes(lines: list[str]) -> None:

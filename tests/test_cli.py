@@ -241,7 +241,7 @@ def test_drift_is_allowed_by_name(call, study, tmp_path, monkeypatch):
     assert (code, err) == (0, f"note: {run} goes on with training.max_steps 3 -> 4\n")
     given = []
     monkeypatch.setattr(local, "run_study", lambda *_, allow_drift: given.append(allow_drift))
-    monkeypatch.setattr(cli, "_report", lambda *_: None)
+    monkeypatch.setattr("stilts.report.finish.finish", lambda *_: None)
     assert call("run", "--allow-drift", "model", study)[0] == 0
     assert given == [["model"]]
 

@@ -1,0 +1,56 @@
+"""The end of `stilts collect` and `stilts run`: TensorBoard's folder, the report, and what a person is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from stilts.errors import MissingCells
+from stilts.report.write import write_report
+from stilts.study.board import write_board
+from stilts.study.collect import REPEATED, Collected
+from stilts.study.plan import Plan
+from stilts.study.terminal import show
+
+MOST_CELLS = 10_000
+"""Cells of a study up to which its report is written unasked: it takes some seconds, and has 2 kB a cell."""
+
+
+def finish(plan: Plan, collected: Collected) -> None:
+    """Bring TensorBoard's folder and the report up to date; print the table and what could not be used or is missing.
+
+    Raises MissingCells if something is missing.
+    """
+    write_board(plan)
+    if sys.stdout.isatty():
+        show(collected.table)
+    else:
+        print(collected.table)
+    for line in _notes(collected):
+        print(line)
+    if collected.seconds >= 1:
+        print(f"statistics: {collected.seconds:.1f} s", file=sys.stderr)
+    if collected.cells <= MOST_CELLS:
+        print(f"report: {write_report(plan)}")
+    else:
+        print(f"report: `stilts report` writes it; {collected.cells} cells take a while")
+    scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
+    print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
+    if collected.missing:
+        sys.stdout.flush()
+        raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
+
+
+def _notes(collected: Collected) -> Iterator[str]:
+    """What could not be used, what is missing, and the submissions, a line each."""
+    for problem in collected.problems:
+        yield f"note: {problem}"
+    if collected.repeated:
+        yield f"note: {REPEATED.format(collected.repeated)}"
+    for cell in collected.missing:
+        yield f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}"
+    for one in collected.submissions:
+        lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
+        cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
+        yield f"submission: {one.folder} ({len(one.files)} files{lacks}{cut})"
+    yield from collected.unlabelled_lines()
