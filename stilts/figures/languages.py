@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stilts.figures.results import ALL, Results
+from stilts.figures.results import ALL, Gain, Place, Results
 from stilts.figures.style import BASE, COLOURS, COLUMN, TEXT, new_figure, shown
 
 _FITS_COLUMN = 14  # bars beside each other
@@ -40,12 +40,23 @@ def _page(results: Results, target: str, bars: Bars) -> Figure:
 
 
 def _gains(results: Results, target: str) -> Bars:
+    """The gains; all intervals are of one kind, and a bar that has none of it has no line."""
+    kind = _kind(results, target)
     bars: Bars = {}
-    for (recipe, name, language), gain in results.gains.items():
-        if name == target and language != ALL:
-            low, high = gain.seeds or gain.test_set or (gain.delta, gain.delta)
-            bars.setdefault(recipe, {})[language] = gain.delta, low, high
+    for (recipe, _, language), gain in _rows(results, target):
+        low, high = (getattr(gain, kind) if kind else None) or (gain.delta, gain.delta)
+        bars.setdefault(recipe, {})[language] = gain.delta, low, high
     return bars
+
+
+def _rows(results: Results, target: str) -> list[tuple[Place, Gain]]:
+    return [(place, gain) for place, gain in results.gains.items() if place[1] == target and place[2] != ALL]
+
+
+def _kind(results: Results, target: str) -> str | None:
+    """Over what the intervals are: seeds where any bar has such a one, else the test set."""
+    rows = _rows(results, target)
+    return next((kind for kind in ("seeds", "test_set") if any(getattr(gain, kind) for _, gain in rows)), None)
 
 
 def _scores(results: Results, target: str) -> Bars:
@@ -67,10 +78,7 @@ def _panel(axes: Axes, codes: Sequence[str], own: dict[str, tuple[float, float, 
 
 
 def _label(results: Results, target: str) -> str:
-    rows = [gain for (_, name, language), gain in results.gains.items() if name == target and language != ALL]
-    if not rows:
+    if not _rows(results, target):
         return f"{target}, points ± sd"
-    kind = ", 95 % seeds" if any(gain.seeds for gain in rows) else ", 95 % test set" if any(
-        gain.test_set for gain in rows
-    ) else ""  # fmt: skip
-    return f"{target}, gain{kind}"
+    kind = _kind(results, target)
+    return f"{target}, gain" + (f", 95 % {kind.replace('_', ' ')}" if kind else "")

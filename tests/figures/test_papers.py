@@ -76,6 +76,21 @@ def test_bars_and_their_intervals(results):
     assert "95 % seeds" in figure.get_supylabel()
 
 
+def test_intervals_of_one_figure_are_of_one_kind(results):
+    found = read_results(results(RECIPES[:2], ["xnli"], lambda *_: 1.0, 2.0, languages=["en", "de"]))
+    place = "mnli", "xnli", "de"
+    found.gains[place] = found.gains[place]._replace(seeds=None)
+    with paper():
+        [figure] = language_bars(found, "xnli")
+    assert figure.get_supylabel() == "xnli, gain, 95 % seeds"
+    assert [line[:, 1].tolist() for line in figure.axes[0].collections[0].get_segments()] == [[-1, 3], [1, 1]]
+    for key, gain in found.gains.items():
+        found.gains[key] = gain._replace(seeds=None)
+    with paper():
+        [figure] = language_bars(found, "xnli")
+    assert figure.get_supylabel() == "xnli, gain, 95 % test set"
+
+
 def test_averages_have_both_intervals_and_the_level(results):
     with paper():
         figure = averages(read_results(results(RECIPES, ["xnli"], lambda *_: 1.0, 2.0)))
