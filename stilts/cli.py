@@ -190,11 +190,14 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     import gc
 
     from stilts.study.collect import collect as merge
+    from stilts.study.progress import Counting
 
     gc.disable()  # a million scores hold no cycles, and looking for them takes a quarter of the time
     planned = _plan(study, overrides)
     planned.refuse_unfinished()
-    _report(planned, merge(planned, check=True))
+    with Counting(sys.stderr) as said:
+        collected = merge(planned, check=True, said=said)
+    _report(planned, collected)
 
 
 @app.command()
@@ -338,13 +341,16 @@ def figures(
     study: StudyFile,
     overrides: Overrides = None,
     formats: Annotated[str, typer.Option("--format", help="png, svg and pdf, with commas")] = "png,svg",
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="a recipe to draw (repeatable), default all")
+    ] = None,
 ) -> None:
     """Write the figures of a collected study to results/figures/, for papers."""
     from stilts.config import load_study
     from stilts.figures.write import write_figures
 
     folder = load_study(study, overrides or ()).folder / "results"
-    for path in write_figures(folder, [name.strip() for name in formats.split(",")]):
+    for path in write_figures(folder, [name.strip() for name in formats.split(",")], recipe or ()):
         print(path)
 
 
@@ -399,13 +405,19 @@ def _report(plan: Plan, collected: Any) -> None:
     Raises MissingCells if something is missing.
     """
     from stilts.study.board import write_board
+    from stilts.study.collect import REPEATED
 
     write_board(plan)
-    print(collected.table)
+    if sys.stdout.isatty():
+        from stilts.study.terminal import show
+
+        show(collected.table)
+    else:
+        print(collected.table)
     for problem in collected.problems:
         print(f"note: {problem}")
     if collected.repeated:
-        print(f"note: {collected.repeated} score rows repeat another one with the same value: each score counts once")
+        print(f"note: {REPEATED.format(collected.repeated)}")
     for cell in collected.missing:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
     for one in collected.submissions:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_ENDLESS = 100_000  # characters, wider than any table
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -19,6 +25,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     """A value as it stands in one cell: a bar or a line's end in it would begin another."""
     return "–" if value is None else " ".join(str(value).splitlines()).replace("|", "\\|")
+
+
+def print_whole(shown: Table, console: Console) -> None:
+    """Print a table of rich without breaking or cutting its lines, however narrow the terminal is."""
+    from rich.measure import Measurement
+
+    narrow = console.width
+    wanted = Measurement.get(console, console.options.update(max_width=_ENDLESS), shown).maximum
+    console.width = max(narrow, wanted)
+    try:
+        console.print(shown)
+    finally:
+        console.width = narrow
 
 
 def mean(values: Iterable[float | None]) -> float | None:

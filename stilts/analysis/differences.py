@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -60,14 +60,21 @@ class TargetRuns:
         ])  # fmt: skip
 
 
-def differences(targets: Sequence[TargetRuns], baseline: str, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def differences(
+    targets: Sequence[TargetRuns],
+    baseline: str,
+    draws: int = DRAWS,
+    seed: int = 0,
+    said: Callable[[int, int], None] = lambda done, of: None,
+) -> pd.DataFrame:
     """A row a recipe, target, metric and language, with "all" for means over languages, and over the targets given.
 
     Columns: recipe, target, metric, language, delta (points); low, high, p, se and df of each kind of interval
     (`low_test_set`, `low_seeds`, `low_combined`, ...), NaN where there is none; seeds (of the smaller arm) and scope
     (what those are); detectable, the difference that the test over seeds finds four times of five. A target's draws
     depend on its name and the seed only. Targets without the baseline give no rows; a mean over languages is of recipes
-    that have all of the target's, one over targets of recipes that have all of theirs.
+    that have all of the target's, one over targets of recipes that have all of theirs. `said` hears how many of how
+    many targets are resampled.
     """
     used = [target for target in targets if _has_pairs(target, baseline)]
     if not used:
@@ -78,7 +85,7 @@ def differences(targets: Sequence[TargetRuns], baseline: str, draws: int = DRAWS
     over = pairs.assign(delta=found.estimate, se=found.se, df=found.df)[
         [*_CELL, "delta", "se", "df", "seeds", "scope"]
     ].reset_index(drop=True)  # fmt: skip
-    return _intervals(over, _resampled(used, over, baseline, draws, seed))
+    return _intervals(over, _resampled(used, over, baseline, draws, seed, said))
 
 
 def _has_pairs(target: TargetRuns, baseline: str) -> bool:
@@ -110,10 +117,19 @@ def _of(rows: pd.DataFrame, tables: Sequence[tuple[str, str]]) -> pd.DataFrame:
 
 
 def _resampled(
-    targets: Sequence[TargetRuns], over: pd.DataFrame, baseline: str, draws: int, seed: int
+    targets: Sequence[TargetRuns],
+    over: pd.DataFrame,
+    baseline: str,
+    draws: int,
+    seed: int,
+    said: Callable[[int, int], None],
 ) -> pd.DataFrame | None:
     """Rows of the cells that are resampled: _CELL, the parts of the interval and shared (`overlap`)."""
-    sampled = [_Sampled(one, baseline, draws, seed) for one in targets if _has_items(one, baseline)]
+    sampled = []
+    for number, one in enumerate(targets, 1):
+        if _has_items(one, baseline):
+            sampled.append(_Sampled(one, baseline, draws, seed))
+        said(number, len(targets))
     if not sampled:
         return None
     rows = [part for one in sampled for part in one.rows]

@@ -59,8 +59,7 @@ class Items:
     @property
     def score(self) -> float:
         """The metric over all items in points; 0 where the denominators sum to 0, as `stilts.metrics.accuracy.f1`."""
-        below = float(self.denominator.sum())
-        return 100.0 * float(self.numerator.sum()) / below if below else 0.0
+        return _points(np.array([self.numerator.sum(), self.denominator.sum()]))
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,27 @@ class Graded:
     commonest: str
     share: float
 
-    def items(self, metrics: Sequence[str], groups: Mapping[str, str] | None = None) -> Items:
+    def items(
+        self, metrics: Sequence[str], groups: Mapping[str, str] | None = None, like: Items | None = None
+    ) -> Items:
         """The items for one metric or for the mean of several, which must be means over items (exact match, F1).
 
         Args:
             groups: example id -> group, from `read_groups`; a prediction's own `cluster` comes first.
+            like: another run's items of this set, whose groups are taken as they are: thousands of runs share them.
         """
         tables = [self.parts[metric] for metric in metrics]
         assert len(tables) == 1 or all((table[:, 1] == 1).all() for table in tables), "only means over items"
         above = np.mean([table[:, 0] for table in tables], axis=0)
+        if like is not None:
+            return Items(like.ids, like.groups, above, tables[0][:, 1].copy())
         known = groups or {}
         names = tuple(own or known.get(name, "") for own, name in zip(self.clusters, self.ids, strict=True))
         return Items(self.ids, names, above, tables[0][:, 1].copy())
+
+    def score(self, metric: str) -> float:
+        """One metric over all items in points."""
+        return _points(self.parts[metric].sum(axis=0))
 
 
 def read_graded(path: Path, task: Task) -> Graded:
@@ -147,6 +155,12 @@ def set_groups(features: Path, sets: Sequence[SetRef]) -> dict[str, dict[str, st
     paths = {ref.language: features / ref.folder / EXAMPLES for ref in sets}
     tasks = {ref.language: TASKS[ref.task] for ref in sets}
     return {name: read_groups(path, tasks[name]) if path.is_file() else {} for name, path in paths.items()}
+
+
+def _points(sums: np.ndarray) -> float:
+    """100 x the sum of numerators / that of denominators, 0 where that is 0."""
+    above, below = map(float, sums)
+    return 100.0 * above / below if below else 0.0
 
 
 def _lines(path: Path) -> list[str]:

@@ -42,8 +42,10 @@ def hyper_parameters(run: RunSettings, training: Mapping[str, Any] | None = None
         "starts_from": run.init_run,
         "init_head": run.init_head,
     }
-    values |= decisive_training(run.training) if training is None else training
-    for name in ("sampling", "mlm", "retrieval", "deepspeed"):
+    if run.trains_on:
+        values |= decisive_training(run.training) if training is None else training
+        values |= _flat("sampling", plain(run.sampling))
+    for name in ("mlm", "retrieval", "deepspeed"):
         values |= _flat(name, plain(getattr(run, name)))
     simple = {key: value for key, value in values.items() if isinstance(value, bool | int | float | str)}
     return {key: float(v) if type(v) is int else v for key, v in simple.items() if v != ""}
@@ -87,13 +89,16 @@ def experiment(name: str, runs: Sequence[RunSettings], tags: Sequence[str]) -> A
     columns += [key for key in differ if key not in columns]
     content = api_pb2.Experiment(
         name=name,
-        hparam_infos=[_column(key, list(seen.get(key, ())), key in differ) for key in columns],
+        hparam_infos=[
+            _column(key, list(seen.get(key, ())), key in ALWAYS and len(seen.get(key, ())) > 1) for key in columns
+        ],
         metric_infos=[api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=tag) for tag in tags],
     )
     return _summary(metadata.EXPERIMENT_TAG, HParamsPluginData(experiment=content))
 
 
 def _column(key: str, values: Sequence[Simple], differs: bool) -> Any:
+    """One column; TensorBoard puts those that `differs` is set for first, and shows the first few."""
     info = api_pb2.HParamInfo(name=key, type=api_pb2.DATA_TYPE_FLOAT64, differs=differs)
     if values and not isinstance(values[0], float):
         info.type = api_pb2.DATA_TYPE_BOOL if isinstance(values[0], bool) else api_pb2.DATA_TYPE_STRING

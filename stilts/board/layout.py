@@ -16,8 +16,8 @@ _TRAINING = {
     "loss by task": "train/loss/.+",
     "learning rate": "train/learning_rate",
     "gradient norm": "train/grad_norm",
-    "validation score": "train/validation/score",
 }
+_VALIDATION = {"validation score": "train/validation/score"}
 _PERFORMANCE = {
     "tokens a second": "perf/tokens_per_second",
     "memory in GiB": "mem/.+",
@@ -26,14 +26,17 @@ _PERFORMANCE = {
 }
 
 
-def layout(trains: bool, targets: Sequence[str]) -> Any:
+def layout(trains: bool, validates: bool, targets: Sequence[str]) -> Any:
     """The summary with the page's layout; TensorBoard joins the layouts of all runs by category and chart.
 
     Args:
         trains: whether there is training to show.
+        validates: whether checkpoints are chosen meanwhile.
         targets: tasks whose scores are shown, each in its group of XTREME or XTREME-R.
     """
-    pages: dict[str, Mapping[str, str]] = {"training": _TRAINING} if trains else {}
+    pages: dict[str, Mapping[str, str]] = {}
+    if trains:
+        pages["training"] = {**_TRAINING, **(_VALIDATION if validates else {})}
     for group, members in _groups().items():
         own = [task for task in members if task in targets]
         charts = {}

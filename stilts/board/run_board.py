@@ -48,7 +48,7 @@ class Board:
         self._add(self._first, events.text("environment", environment))
         if changed or self._first <= 1:
             self._add(self._first, events.text("configuration", configuration(run)))
-            self._add(self._first, layout(bool(run.trains_on), run.evaluates))
+            self._add(self._first, layout(bool(run.trains_on), _validates(run), run.evaluates))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write tag -> value at one step."""
@@ -77,3 +77,7 @@ class Board:
     def _add(self, step: int, summary: object) -> None:
         if self._writer:
             self._writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+
+def _validates(run: RunSettings) -> bool:
+    return bool(run.selection_sets) and run.training.select == "best"

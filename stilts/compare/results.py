@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,6 @@ from stilts.compare.side import Cell, RunScore, Side
 from stilts.config import load_study
 from stilts.errors import InputError
 from stilts.settings import load_yaml
-from stilts.study.score_rows import KEYS
-from stilts.study.tables import BY_LANGUAGE as BY_LANGUAGE_COLUMNS
 
 Sets = dict[tuple[str, str, str], tuple[str, int]]
 """Recipe, target and language -> split and number of scored examples."""
@@ -74,34 +73,31 @@ def _runs(folder: Path) -> tuple[dict[str, list[RunScore]], Sets]:
     """Recipe -> its scores run by run; recipe, target and language -> the set that was scored."""
     runs: dict[str, list[RunScore]] = {}
     sets: Sets = {}
-    for row in _rows(folder / SCORES):
-        recipe, target, language = row["recipe"], row["target"], row["language"]
-        seeds = row["intermediate_seed"], row["target_seed"]
-        runs.setdefault(recipe, []).append(RunScore(target, language, row["metric"], seeds, float(row["value"])))
-        sets[recipe, target, language] = row["split"], int(row["n"])
+    columns = ("recipe", "target", "language", "metric", "intermediate_seed", "target_seed", "value", "split", "n")
+    for recipe, target, language, metric, outer, inner, value, split, n in _rows(folder / SCORES, columns):
+        runs.setdefault(recipe, []).append(RunScore(target, language, metric, (outer, inner), float(value)))
+        sets[recipe, target, language] = split, int(n)
     return runs, sets
 
 
 def _cells(folder: Path, sets: Sets) -> dict[str, dict[str, dict[str, Cell]]]:
     """Recipe -> target -> language -> cell, of every planned cell."""
     found: dict[str, dict[str, dict[str, Cell]]] = {}
-    for row in _rows(folder / BY_LANGUAGE):
-        recipe, target, language = row["recipe"], row["target"], row["language"]
+    columns = ("recipe", "target", "language", "metric", "value", "marks")
+    for recipe, target, language, metric, value, marks in _rows(folder / BY_LANGUAGE, columns):
         own = found.setdefault(recipe, {}).setdefault(target, {})
-        known = own[language].metrics if language in own else {}
-        metrics = {**known, row["metric"]: float(row["value"]) if row["value"] else None}
+        metrics = {**(own[language].metrics if language in own else {}), metric: float(value) if value else None}
         split, n = sets.get((recipe, target, language), (None, None))
-        own[language] = Cell(metrics, split, tuple(row["marks"].split()), n)
+        own[language] = Cell(metrics, split, tuple(marks.split()), n)
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    columns = {BY_LANGUAGE: BY_LANGUAGE_COLUMNS, SCORES: (*KEYS, "marks")}[path.name]
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The named columns of each row."""
     with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        lacks = [name for name in columns if name not in (reader.fieldnames or ())]
-        if lacks:
-            raise InputError(
-                f"{path} lacks the columns {', '.join(lacks)}", "results of this version", "run `stilts collect` again"
-            )
-        yield from reader
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if lacks := [name for name in columns if name not in header]:
+            found = f"{path} lacks the columns {', '.join(lacks)}"
+            raise InputError(found, "results of this version", "run `stilts collect` again")
+        yield from map(itemgetter(*map(header.index, columns)), reader)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stilts.config import SetRef
 from stilts.data.store import PreparedSet
+from stilts.table import print_whole
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -120,8 +121,7 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         shown.add_column(name, justify="right" if 1 < number < len(header) - 1 else "left", no_wrap=True)
     for row in rows:
         shown.add_row(*("" if value is None else str(value) for value in row))
-    console = Console()
-    console.print(shown, width=max(console.width, console.measure(shown).maximum), crop=False)
+    print_whole(shown, Console())
 
 
 def _sparkline(counts: Sequence[int]) -> str:

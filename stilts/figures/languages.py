@@ -11,16 +11,21 @@ from stilts.figures.results import ALL, Results
 from stilts.figures.style import BASE, COLOURS, COLUMN, TEXT, new_figure, shown
 
 _FITS_COLUMN = 14  # bars beside each other
+_PANELS = 14  # recipes on a page
+Bars = dict[str, dict[str, tuple[float, float, float]]]
+"""Recipe -> language -> value and the ends of its interval; both are the value where there is none."""
 
 
-def language_bars(results: Results, target: str) -> Figure | None:
-    """Gains by language with 95 % intervals (over seeds, else over test sets); None where there is none.
+def language_bars(results: Results, target: str) -> list[Figure]:
+    """Gains by language with 95 % intervals (over seeds, else over test sets), on as many pages as it takes.
 
     Of a study without a baseline, the scores ± their standard deviation over seeds.
     """
-    bars = _gains(results, target) or _scores(results, target)
-    if not bars:
-        return None
+    bars = list((_gains(results, target) or _scores(results, target)).items())
+    return [_page(results, target, dict(bars[i : i + _PANELS])) for i in range(0, len(bars), _PANELS)]
+
+
+def _page(results: Results, target: str, bars: Bars) -> Figure:
     codes = list(dict.fromkeys(code for own in bars.values() for code in own))
     codes.sort(key=lambda code: code != "en")  # English first, the others as the benchmark has them
     figure = new_figure(COLUMN if len(codes) <= _FITS_COLUMN else TEXT, 0.5 + 0.6 * len(bars))
@@ -32,10 +37,6 @@ def language_bars(results: Results, target: str) -> Figure | None:
     panels[-1].set_xlim(-0.6, len(codes) - 0.4)
     figure.supylabel(_label(results, target), fontsize=7)
     return figure
-
-
-Bars = dict[str, dict[str, tuple[float, float, float]]]
-"""Recipe -> language -> value and the ends of its interval; both are the value where there is none."""
 
 
 def _gains(results: Results, target: str) -> Bars:

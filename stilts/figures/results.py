@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from stilts.errors import InputError
+from stilts.settings import unknown
 from stilts.tasks import get_task
 
 ALL = "all"  # the target that stands for the mean over targets, and the language for that over languages
@@ -61,19 +62,23 @@ class Results:
     gaps: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
-def read_results(folder: Path) -> Results:
-    """Read results/. Raises InputError where nothing was collected."""
+def read_results(folder: Path, recipes: Sequence[str] = ()) -> Results:
+    """Read results/ of these recipes, default all. Raises InputError where nothing was collected or one is unknown."""
     names = ("deltas.csv", "by_language.csv", "xtreme.json")
     if lacks := [name for name in names if not (folder / name).is_file()]:
         raise InputError(f"{folder} has no {', '.join(lacks)}", "a collected study", "run `stilts collect` first")
     content = json.loads((folder / "xtreme.json").read_text(encoding="utf-8"))["recipes"]
+    for name in recipes:
+        if name not in content:
+            raise unknown(f"recipe {name!r}", name, list(content), "name a recipe of the study")
+    content = {name: own for name, own in content.items() if not recipes or name in recipes}
     gains, baselines = _gains(folder / "deltas.csv")
     return Results(
         next(iter(baselines), None),
         tuple(content),
         tuple(dict.fromkeys(task for own in content.values() for task in own["tasks"])),
-        gains,
-        _languages(folder / "by_language.csv"),
+        {place: gain for place, gain in gains.items() if place[0] in content},
+        {place: score for place, score in _languages(folder / "by_language.csv").items() if place[0] in content},
         {
             name: Score(own["average"], own["sds"]["average"])
             for name, own in content.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -11,37 +11,45 @@ from stilts.errors import InputError
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
-from stilts.figures.results import read_results
+from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
 
+MOST = 40  # recipes that a page holds below each other
 
-def write_figures(results: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+
+def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
     """Write `figures/` into results/: gains, gaps, averages and languages-<target>, as far as there are numbers.
 
     Args:
         results: the folder that `stilts collect` wrote.
         formats: of png, svg and pdf.
+        recipes: those to draw, default all.
 
     Raises:
-        InputError: an unknown format, nothing collected, or nothing to draw.
+        InputError: an unknown format or recipe, more recipes than a page holds, nothing collected, or nothing to draw.
     """
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise InputError(f"format {unknown[0]!r}", f"formats of {', '.join(FORMATS)}", "change --format")
-    found = read_results(results)
-    draw: dict[str, Callable[[], Figure | None]] = {
-        "gains": lambda: gain_grid(found),
-        "gaps": lambda: gap_grid(found),
-        "averages": lambda: averages(found),
-        **{f"languages-{name}": lambda name=name: language_bars(found, name) for name in found.targets},  # type: ignore[misc]
-    }
+    if wrong := [name for name in formats if name not in FORMATS]:
+        raise InputError(f"format {wrong[0]!r}", f"formats of {', '.join(FORMATS)}", "change --format")
+    found = read_results(results, recipes)
+    if len(found.recipes) > MOST:
+        raise InputError(f"{len(found.recipes)} recipes", f"{MOST}, which a page holds", "choose them with --recipe")
     written = []
     with paper():
-        for name, make in draw.items():
-            figure = make()
-            for ending in formats if figure is not None else ():
+        for name, figure in _figures(found):
+            for ending in formats:
                 path = results / "figures" / f"{name}.{ending}"
-                save(figure, path)  # type: ignore[arg-type]
+                save(figure, path)
                 written.append(path)
     if not written:
         raise InputError(f"no complete score in {results}", "a study with scores", "run it, then `stilts collect`")
     return written
+
+
+def _figures(found: Results) -> Iterator[tuple[str, Figure]]:
+    """Name and figure; of several pages, those after the first are numbered."""
+    for name, figure in (("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found))):
+        if figure is not None:
+            yield name, figure
+    for target in found.targets:
+        for page, figure in enumerate(language_bars(found, target), 1):
+            yield f"languages-{target}" + (f"-{page}" if page > 1 else ""), figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,45 @@ import pandas as pd
 from stilts.analysis.selection import Selection, chosen_on_dev, cross_fitted
 from stilts.outcome import Outcome
 from stilts.study.graded_items import TargetItems
+from stilts.study.plan import Plan
 from stilts.study.score_table import ScoreTable, main_metric
 from stilts.tasks import get_task
 
 DEV_TO_TEST, CROSS_FITTED, SEEDS_ONLY = "dev_to_test", "cross_fitted", "cross_fitted_seeds"
 METHODS = {
-    DEV_TO_TEST: "chosen on dev (by what chose the checkpoints), reported on the study's set",
+    DEV_TO_TEST: "chosen on dev (by what chose the checkpoints) with half of the seeds, reported on the study's set "
+    "with the rest, both ways",
     CROSS_FITTED: "chosen on half of the item clusters and seeds, scored on the rest, both ways",
     SEEDS_ONLY: "chosen by half of the seeds, scored with the rest, both ways: no predictions are left to divide",
 }
+CHOSEN_BY_IT = "the score is of what chose it: neither seeds nor predictions to divide"
+"""The note of a choice that could not be made on other numbers."""
+
+
+def dev_scores(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[tuple[str, str], float]:
+    """Run id, target -> the score that chose the run's checkpoint, where none of the sets it is of is reported.
+
+    Where English dev chooses and dev is reported (TyDiQA always), there is none: those scores are not two sets'.
+    """
+    found = {}
+    for run in plan.runs:
+        outcome = outcomes.get(run.run)
+        if outcome is None or outcome.chosen_score is None:
+            continue
+        for target in {ref.task for ref in run.evaluation_sets}:
+            reported = {ref.name for ref in run.evaluation_sets if ref.task == target}
+            if reported.isdisjoint(outcome.chosen_on):
+                found[run.run, target] = outcome.chosen_score
+    return found
 
 
 def best_recipe(
-    table: ScoreTable, items: TargetItems, outcomes: Mapping[str, Outcome], draws: int
+    table: ScoreTable, items: TargetItems, dev: Mapping[tuple[str, str], float], draws: int
 ) -> dict[str, Any] | None:
     """The entry of `best` in statistics.json for one target; None with less than two complete recipes.
 
     Args:
-        outcomes: run id -> outcome, of runs whose checkpoint was chosen by a score: that score is the run's dev score,
-            unless it was taken on the set that is reported.
+        dev: `dev_scores`; used where every run of the complete recipes has one.
     """
     names = table.whole()
     if len(names) < 2:
@@ -38,9 +59,9 @@ def best_recipe(
     runs = table.runs[table.runs["recipe"].isin(names)].reset_index(drop=True)
     scores = rows.groupby("run")["value"].mean().reindex(runs["run"]).to_numpy(float)
     units = _units(runs, names)
-    dev = np.array([_dev_score(outcomes.get(name), table.target) for name in runs["run"]], dtype=np.float64)
-    if not np.isnan(dev).any():
-        method, found = DEV_TO_TEST, chosen_on_dev(names, _table(dev, units), _table(scores, units))
+    chosen = np.array([dev.get((name, table.target), np.nan) for name in runs["run"]], dtype=np.float64)
+    if not np.isnan(chosen).any():
+        method, found = DEV_TO_TEST, chosen_on_dev(names, _table(chosen, units), _table(scores, units))
     elif all(name in items.runs for name in runs["run"]):
         sums = items.sums(list(runs["run"]), get_task(table.target).score_metrics)
         arms = [names.index(name) for name in runs["recipe"]]
@@ -48,6 +69,8 @@ def best_recipe(
     else:
         own = _table(scores, units)
         method, found = SEEDS_ONLY, chosen_on_dev(names, own, own)
+        if own.shape[1] == 1:
+            found = replace(found, note=f"{found.note}; {CHOSEN_BY_IT}")
     return {"method": method, **_content(found)}
 
 
@@ -62,14 +85,6 @@ def _content(found: Selection) -> dict[str, Any]:
 
 def _number(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _dev_score(outcome: Outcome | None, target: str) -> float:
-    """What chose the run's checkpoint, where that was a dev set (not the target's only set, which is reported)."""
-    if outcome is None or outcome.chosen_score is None:
-        return float("nan")
-    splits = {name.split("/")[1] for name in outcome.chosen_on}
-    return outcome.chosen_score if splits == {"dev"} else float("nan")
 
 
 def _outer(runs: pd.DataFrame) -> list[int]:

@@ -104,8 +104,9 @@ def _files(plan: Plan, texts: dict[str, str]) -> dict[str, bytes]:
     from stilts.board.texts import fenced
     from stilts.figures.heat_map import gains
 
+    trains, validates = any(run.trains_on for run in plan.runs), any(run.selection_sets for run in plan.runs)
     tags = score_tags((place.target, place.language) for places in plan.places.values() for place in places)
-    summaries = [experiment(plan.study.name, plan.runs, tags), layout(True, plan.targets)]
+    summaries = [experiment(plan.study.name, plan.runs, tags), layout(trains, validates, plan.targets)]
     if texts["study"]:
         summaries.append(events.text("study", fenced(texts["study"], "yaml")))
     if texts["xtreme.md"]:

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ from stilts.study.tables_text import xtreme_latex, xtreme_markdown
 
 if TYPE_CHECKING:
     from stilts.study.statistics import Progress
+
+REPEATED = "{} score rows repeat another one with the same value: each score counts once"
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,9 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
     write_text(folder / "xtreme.json", json_text(content) + "\n")
     problems = [*scores.problems, *found.problems]
-    missing = [
-        f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
-    ]
-    write_text(folder / "problems.txt", "".join(f"{line}\n" for line in (*problems, *missing)))
+    repeated = [REPEATED.format(scores.repeated)] if scores.repeated else []
+    lines = [*problems, *repeated, *_missing_lines(content)]
+    write_text(folder / "problems.txt", "".join(f"{line}\n" for line in lines))
     write_text(folder / "data.md", data_notes(plan))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
@@ -127,7 +128,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     )
 
 
-def _missing_lines(content: dict[str, Any]) -> list[str]:
+def _missing_lines(content: Mapping[str, Any]) -> list[str]:
     return [
         f"missing: {one['recipe']} {one['target']} {one['language']}: {one['reason']}" for one in content["missing"]
     ]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from stilts.analysis.items import Graded
-from stilts.outcome import read_outcome
+from stilts.outcome import Outcome
 from stilts.study.graded_items import TargetItems
 from stilts.study.plan import Plan
 from stilts.tasks import get_task
 
 Row = dict[str, str | None]
-"""`{"run", "target", "language", "what"}`; target and language are None for a run as a whole."""
+"""`{"run", "target", "language", "what"}`; target and language (several with spaces between) are None for a run."""
 ONE_SIDED = 0.99
 """The share of one answer from which on a run is named."""
 _FORMATS = ("pair", "choice", "span", "tagging")  # in which different items have different answers
-_LEAST_ITEMS = 20
+_LEAST_ITEMS = 20  # of a set that can be called one-sided
 
 
-def degenerate(plan: Plan, items: Iterable[TargetItems]) -> list[Row]:
+def degenerate(plan: Plan, items: Iterable[TargetItems], outcomes: Mapping[str, Outcome]) -> list[Row]:
     """A row a run and target that answers alike, and a row a run whose loss is no lower at its end."""
-    return [*(row for own in items for row in _one_sided(own)), *_not_fallen(plan)]
+    return [*(row for own in items for row in _one_sided(own)), *_not_fallen(plan, outcomes)]
 
 
 def _one_sided(items: TargetItems) -> Iterator[Row]:
@@ -39,9 +39,9 @@ def _says_one_thing(graded: Graded) -> bool:
     return len(graded.ids) >= _LEAST_ITEMS and graded.share >= ONE_SIDED
 
 
-def _not_fallen(plan: Plan) -> Iterator[Row]:
+def _not_fallen(plan: Plan, outcomes: Mapping[str, Outcome]) -> Iterator[Row]:
     for run in plan.runs:
-        outcome = read_outcome(plan.run_folder(run.run)) if run.trains_on else None
+        outcome = outcomes.get(run.run)
         if outcome is None or outcome.first_loss is None or outcome.last_loss is None:
             continue
         if outcome.last_loss >= outcome.first_loss:

@@ -26,7 +26,7 @@ from stilts.study.processes import (
     settle,
     start,
 )
-from stilts.study.progress import Progress
+from stilts.study.progress import Counting, Progress
 from stilts.study.stopping import AGAIN, Stop, stop_signals
 from stilts.study.write import BRIEFLY, study_lock, write
 
@@ -69,7 +69,8 @@ def run_study(
             stop.deferred = True  # from here on the loop ends the processes first
             processes = plan.study.launch.processes
             execute(plan, lambda run, file, devices: command(program, file, processes, devices), stop, slots, out)
-        return collect(plan)
+        with Counting(sys.stderr) as said:
+            return collect(plan, said=said)
 
 
 def prepare_data(plan: Plan) -> list[SetRef]:

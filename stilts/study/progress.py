@@ -9,6 +9,38 @@ from typing import Any, TextIO
 from stilts.status import Status
 
 
+class Counting:
+    """Shows on a terminal how far a computation is; anywhere else it says nothing.
+
+    Args:
+        out: the terminal, or not one.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self._bar: Any = None
+
+    def __enter__(self) -> Counting:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """Show that so many of so many are done; another `what` takes the bar's place."""
+        if not self.out.isatty():
+            return
+        if self._bar is None or (self._bar.desc, self._bar.total) != (f"{what}: ", of):
+            from tqdm import tqdm
+
+            self.__exit__(None, None, None)
+            self._bar = tqdm(total=of, desc=what, file=self.out, leave=False, dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+
 class Progress:
     """Plain lines for what happens, and on a terminal a bar for every running run.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from stilts.analysis.families import ALL, LANGUAGE, METHODS, TARGET, families, n
 from stilts.analysis.intervals import LEVEL
 from stilts.outcome import Outcome, read_outcome
 from stilts.study.best import METHODS as CHOICES
-from stilts.study.best import best_recipe
+from stilts.study.best import best_recipe, dev_scores
 from stilts.study.degenerate import degenerate
 from stilts.study.deviations import deviations
 from stilts.study.graded_items import TargetItems, read_items
@@ -63,9 +63,10 @@ def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, o
     if plan.baseline is not None:
         rows = _differences(plan.baseline, tables, by_target, said)
     outcomes = _outcomes(plan)
+    dev = dev_scores(plan, outcomes)
     best: dict[str, dict[str, Any]] = {}
     for number, table in enumerate(tables, 1):
-        own = best_recipe(table, by_target[table.target], outcomes, DRAWS)
+        own = best_recipe(table, by_target[table.target], dev, DRAWS)
         if own is not None:
             best[table.target] = own
         said("best recipes", number, len(tables))
@@ -80,8 +81,9 @@ def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, o
             name: text for name, text in CHOICES.items() if any(own["method"] == name for own in best.values())
         },
         "negative_transfer": {name: _negative(main, name) for name in (TARGET, LANGUAGE)},
-        "claims": checklist(main, _facts(plan), best, _baseline_scores(plan, tables), _Against(tables)),
-        "degenerate": degenerate(plan, items),
+        "best_average": _best_average(best, len(plan.targets)),
+        "claims": _claims(plan, tables, main, best),
+        "degenerate": degenerate(plan, items, outcomes),
         "deviations": deviations(plan),
     }
     problems = [problem for one in items for problem in one.problems]
@@ -97,8 +99,7 @@ def _differences(
         for table in tables
         for metric in dict.fromkeys((main_metric(table.target), *get_task(table.target).metrics))
     ]
-    rows = differences(targets, baseline)
-    said("differences", 1, 1)
+    rows = differences(targets, baseline, said=lambda done, of: said("resampling test sets", done, of))
     if not len(rows):
         return rows
     main = [
@@ -131,15 +132,22 @@ def _target_runs(table: ScoreTable, items: TargetItems, metric: str) -> TargetRu
 
 
 def _outcomes(plan: Plan) -> dict[str, Outcome]:
-    """Run id -> outcome, of runs whose checkpoint was chosen by a score."""
-    found = {run.run: read_outcome(plan.run_folder(run.run)) for run in plan.runs if run.selection_sets}
-    return {name: own for name, own in found.items() if own is not None and own.chosen_score is not None}
+    """Run id -> what training came to, of runs that trained to their end."""
+    found = {run.run: read_outcome(plan.run_folder(run.run)) for run in plan.runs if run.trains_on}
+    return {name: own for name, own in found.items() if own is not None}
 
 
 def _facts(plan: Plan) -> list[RecipeFacts]:
     return [
         RecipeFacts(one.name, tuple(one.tasks), one.mlm is not None, bool(one.translated_from)) for one in plan.recipes
     ]
+
+
+def _claims(
+    plan: Plan, tables: Sequence[ScoreTable], main: pd.DataFrame, best: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    rows = _averaged(main) if len(tables) == 1 else main
+    return checklist(rows, _facts(plan), best, plan.baseline, _baseline_scores(plan, tables), _Against(tables))
 
 
 def _baseline_scores(plan: Plan, tables: Sequence[ScoreTable]) -> dict[str, float]:
@@ -152,19 +160,37 @@ def _baseline_scores(plan: Plan, tables: Sequence[ScoreTable]) -> dict[str, floa
     }
 
 
+def _best_average(best: Mapping[str, Mapping[str, Any]], targets: int) -> dict[str, Any]:
+    """The mean score of the best recipes (None where a target has none), and how many targets have a winner."""
+    score = sum(own["score"] for own in best.values()) / targets if len(best) == targets else None
+    winners = sum(own["winner"] is not None for own in best.values())
+    return {"score": score, "targets": len(best), "targets_with_winner": winners}
+
+
+def _averaged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a study's only target, those over its languages also as the benchmark's average."""
+    if not len(rows):
+        return rows
+    return pd.concat([rows, rows[rows["language"] == ALL].assign(target=ALL)], ignore_index=True)
+
+
 class _Against:
-    """Compares two recipes over all targets, by their seeds."""
+    """Compares two recipes over all targets, by their seeds, with variances pooled over all recipes."""
 
     def __init__(self, tables: Sequence[ScoreTable]) -> None:
-        self._tables = tables
+        self._targets = [
+            TargetRuns(table.target, table.runs.iloc[:0], None, table.of(main_metric(table.target)),
+                       languages=len(table.languages))
+            for table in tables
+        ]  # fmt: skip
+        self._found: dict[str, pd.DataFrame] = {}
 
     def __call__(self, mine: str, theirs: str) -> pd.DataFrame:
-        found = []
-        for table in self._tables:
-            rows = table.of(main_metric(table.target))
-            own = rows[rows["recipe"].isin([mine, theirs])]
-            found.append(TargetRuns(table.target, table.runs.iloc[:0], None, own))
-        return differences(found, theirs)
+        if theirs not in self._found:
+            rows = differences(self._targets, theirs)
+            self._found[theirs] = _averaged(rows) if len(self._targets) == 1 else rows
+        rows = self._found[theirs]
+        return rows[rows["recipe"] == mine] if len(rows) else rows
 
 
 def _negative(rows: pd.DataFrame, family: str) -> dict[str, Any]:

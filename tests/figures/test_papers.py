@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib import colormaps, text
 
+from stilts.errors import InputError
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid, readable_on
 from stilts.figures.languages import language_bars
@@ -66,7 +67,7 @@ def test_bars_and_their_intervals(results):
         RECIPES, ["xnli"], lambda recipe, _, code: {"en": -3, "sw": 4}.get(code, 1), 2.0, languages=["sw", "en"]
     )
     with paper():
-        figure = language_bars(read_results(folder), "xnli")
+        [figure] = language_bars(read_results(folder), "xnli")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["mnli", "squad_v1"]
     axes = figure.axes[1]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["en", "sw"]
@@ -91,12 +92,12 @@ def test_a_study_without_a_baseline_or_intervals(results):
     with paper():
         assert gain_grid(found) is None
         assert averages(found).axes[0].get_xlabel() == "average, points ± sd over seeds"
-        bars = language_bars(found, "xnli")
+        [bars] = language_bars(found, "xnli")
     assert [axes.get_title(loc="left") for axes in bars.axes] == RECIPES
     assert bars.get_supylabel() == "xnli, points ± sd"
     plain = read_results(results(RECIPES, ["xnli"], lambda *_: 1.0, None, languages=["en", "de"]))
     with paper():
-        assert language_bars(plain, "xnli").get_supylabel() == "xnli, gain"
+        assert language_bars(plain, "xnli")[0].get_supylabel() == "xnli, gain"
         assert averages(plain).axes[0].get_legend() is None
 
 
@@ -108,7 +109,12 @@ def test_a_study_without_a_baseline_or_intervals(results):
 def test_figures_fit_a_page_and_can_be_read(results, recipes, targets):
     found = read_results(results(recipes, targets, numbers))
     with paper():
-        figures = [gain_grid(found), gap_grid(found), averages(found), *(language_bars(found, t) for t in targets[:4])]
+        figures = [
+            gain_grid(found),
+            gap_grid(found),
+            averages(found),
+            *(page for t in targets[:4] for page in language_bars(found, t)),
+        ]
         for figure in figures:
             assert figure.get_figwidth() in (COLUMN, TEXT)
             assert figure.get_figheight() < 9.5
@@ -205,6 +211,22 @@ def test_the_command(call, results, study, tmp_path):
     code, _, err = call("figures", study, "--format", "svg,bmp")
     assert code == 2
     assert "'bmp'" in err
+
+
+def test_many_recipes_take_several_pages_or_a_choice(results):
+    many = ["none", *(f"r{number}" for number in range(1, 45))]
+    folder = results(many, ["xnli"], lambda *_: 1.0, languages=["en"])
+    with pytest.raises(InputError, match="45 recipes; expected 40, which a page holds; choose them with --recipe"):
+        write_figures(folder)
+    with pytest.raises(InputError, match="unknown recipe 'r99'"):
+        write_figures(folder, recipes=["r99"])
+    with paper():
+        found = read_results(folder, many[1:16])
+        pages = language_bars(found, "xnli")
+        assert [len(page.axes) for page in pages] == [14, 1]
+        assert averages(found).get_figheight() < 9.5
+    written = write_figures(folder, ["svg"], many[1:16])
+    assert {path.stem for path in written} == {"gains", "gaps", "averages", "languages-xnli", "languages-xnli-2"}
 
 
 def test_what_cannot_be_drawn_is_said(call, results, study, tmp_path):

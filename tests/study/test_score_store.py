@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -179,14 +180,18 @@ def test_several_processes_give_the_same(plan, monkeypatch):
     first = anew(plan)
     calls = []
     monkeypatch.setattr("stilts.study.read_runs.BYTES_A_PROCESS", 1)
-    monkeypatch.setattr("stilts.study.read_runs.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("stilts.study.parallel.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
 
-    def broken(runs, count):
-        calls.append(count)
-        yield scores.read_runs.__globals__["read_run"](runs[0])
-        raise OSError("no more processes")
+    class Broken(contextlib.nullcontext):
+        def __init__(self, count, mp_context):
+            calls.append(count)
+            super().__init__(self)
 
-    monkeypatch.setattr("stilts.study.read_runs._shared", broken)
+        def map(self, work, jobs, chunksize):
+            yield work(jobs[0])
+            raise OSError("no more processes")
+
+    monkeypatch.setattr("stilts.study.parallel.ProcessPoolExecutor", Broken)
     assert (anew(plan), calls) == (first, [2])
 
 
@@ -194,7 +199,7 @@ def test_several_processes_give_the_same(plan, monkeypatch):
 def test_processes_read_what_one_reads(plan, monkeypatch):
     first = anew(plan)
     monkeypatch.setattr("stilts.study.read_runs.BYTES_A_PROCESS", 1)
-    monkeypatch.setattr("stilts.study.read_runs.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("stilts.study.parallel.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     assert anew(plan) == first
 
 
