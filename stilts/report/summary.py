@@ -28,8 +28,10 @@ def headline(results: Results) -> str:
 
 
 def gains(results: Results) -> dict[str, Delta]:
-    """Recipe -> its mean difference to the baseline over targets, of those that have one."""
-    found = {name: results.deltas.get((name, ALL, ALL)) for name in results.others}
+    """Recipe -> its mean difference to the baseline over targets; over the languages of the one target there is."""
+    targets = results.plan.targets
+    target = ALL if len(targets) > 1 else targets[0]
+    found = {name: results.deltas.get((name, target, ALL)) for name in results.others}
     return {name: delta for name, delta in found.items() if delta is not None}
 
 

@@ -59,7 +59,7 @@ def scores(results: Results) -> Table:
     rows = []
     for name, recipe in results.recipes.items():
         own = [_score(results, name, target) for target in targets]
-        average = gains(results).get(name)
+        average = gains(results).get(name) if len(targets) > 1 else None
         sd = recipe["sds"]["average"]
         rows.append([_recipe(results, name), *own, Cell(points(recipe["average"]), _below(average, sd), "strong")])
     caption = "Score in points, below it the difference to the baseline with its 95 % interval"
