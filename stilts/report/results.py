@@ -96,6 +96,13 @@ class Results:
         return {(m["recipe"], m["target"], m["language"]): m["reason"] for m in self.content["missing"]}
 
     @cached_property
+    def problems(self) -> list[str]:
+        """The lines of problems.txt about what was found and not used; missing cells are in `reasons`."""
+        path = self.folder / "problems.txt"
+        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []  # texts may hold U+2028
+        return [line for line in lines if line and not line.startswith("missing: ")]
+
+    @cached_property
     def unlabelled(self) -> set[tuple[str, str, str]]:
         """The missing cells of which all was done, but the test set has no labels."""
         return {(m["recipe"], m["target"], m["language"]) for m in self.content["unlabelled"]}

@@ -148,6 +148,8 @@ def _missing(results: Results) -> str:
 
 
 def _doubts(results: Results) -> Iterator[str]:
+    if results.problems:
+        yield f"{plural(len(results.problems), 'problem')} in the runs' files: what they are about was not used."
     statistics = results.statistics or {}
     degenerate, deviations = statistics.get("degenerate") or [], statistics.get("deviations") or []
     if degenerate:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stilts.files import write_text
-from stilts.report import chart, palette, tables
+from stilts.report import chart, findings, palette, tables
 from stilts.report.cost import Took, took
 from stilts.report.curves import MOST_POINTS, Curve, read_curves
 from stilts.report.numbers import hours, points, signed
@@ -86,16 +86,17 @@ def _content(results: Results) -> dict[str, Any]:
         "steps": [(palette.class_of(s), s) for s in range(-palette.STEPS, palette.STEPS + 1)],
         "largest": (signed(-largest), signed(largest)),
         "marks": [f"{SIGNS[kind]} {MEANINGS[kind]}" for kind in SIGNS if kind in marked],
-        "best": tables.best(results),
+        "best": findings.best(results),
         "methods": sorted((results.statistics or {}).get("methods", {}).items()),
-        "claims": tables.claims(results),
+        "claims": findings.claims(results),
         "languages": tables.languages(results),
         "averages": tables.averages(results),
         "gaps": tables.gaps(results),
-        "negative": tables.negative(results),
-        "degenerate": tables.degenerate(results),
-        "deviations": tables.deviations(results),
-        "missing": tables.missing(results),
+        "negative": findings.negative(results),
+        "degenerate": findings.degenerate(results),
+        "deviations": findings.deviations(results),
+        "missing": findings.missing(results),
+        "problems": findings.problems(results),
         "curves": [(curve, _drawn(curve)) for curve in curves],
         "curve_points": MOST_POINTS,
         "left_out": left_out,

@@ -105,6 +105,17 @@ def test_what_is_not_there_is_said(plan):
     assert "None of the published claims is about what this study has" in text
 
 
+def test_what_was_not_used_is_named(plan):
+    lines = [f"scores.jsonl line {number}: {NASTY} ignored" for number in range(60)]
+    problems = plan.folder / "results" / "problems.txt"
+    problems.write_text("\n".join([*lines, "missing: squad xnli de: why"]) + "\n", encoding="utf-8")
+    text = page_of(plan)
+    assert "60 problems in the runs&#39; files" in text
+    assert "scores.jsonl line 49: &lt;/script&gt;" in text
+    assert "line 50:" not in text
+    assert "10 more in results/problems.txt" in text
+
+
 def test_hours_are_those_of_the_ranks(plan):
     text = page_of(plan)
     assert "All runs together took 16.0 h (GPU-hours)" in text  # of 17 runs one failed before it said so
