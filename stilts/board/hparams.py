@@ -83,8 +83,9 @@ def experiment(name: str, runs: Sequence[RunSettings], tags: Sequence[str]) -> A
             trainings[id(run.training)] = decisive_training(run.training)
         for key, value in hyper_parameters(run, trainings[id(run.training)]).items():
             seen.setdefault(key, {})[value] = None
-            counts[key] = counts.get(key, 0) + 1
-    differ = [key for key, values in seen.items() if len(values) > 1 or counts[key] < len(runs)]
+            counts[key] = counts.get(key, 0) + bool(run.trains_on)  # others have no training settings to differ in
+    trained = sum(bool(run.trains_on) for run in runs)
+    differ = [key for key, values in seen.items() if len(values) > 1 or counts[key] < trained]
     columns = [key for key in ALWAYS if key in seen or key == "steps"]
     columns += [key for key in differ if key not in columns]
     content = api_pb2.Experiment(

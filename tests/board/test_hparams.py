@@ -65,6 +65,8 @@ def test_columns_are_the_usual_ones_and_what_differs(tmp_path: Path) -> None:
     assert list(found["recipe"].domain_discrete) == ["none", "two"]
     other = columns(plan_of(tmp_path, target={"tasks": ["xnli", "mlqa"], "per_task": {"mlqa": {"weight_decay": 0.1}}}))
     assert "weight_decay" in other
+    mixed = columns(plan_of(tmp_path, target={"tasks": ["xnli", "tatoeba"]}))
+    assert "adam_epsilon" not in mixed, "tatoeba's runs do not train"
 
 
 def test_means_are_over_all_languages_or_not_there() -> None:
