@@ -13,6 +13,7 @@ import pandas as pd
 from stilts.analysis.controls import CONTROLS, WORDS, controls, read_languages
 from stilts.analysis.language_effects import ENGLISH, GAIN, Outcome, baseline_of, outcomes
 from stilts.analysis.power import ALPHA
+from stilts.analysis.subwords import subwords
 from stilts.analysis.typology import FEWEST, RANKS_ONLY, compare
 from stilts.analysis.typology_ranks import Correlation, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
@@ -40,6 +41,7 @@ class TypologySettings:
         "CSV of languages: language, family, gib, script, fertility, unknown_rate, log_size, other_script and features "
         "KIND:NAME; the features replace URIEL's",
     )
+    prepared: str | None = setting(None, "a study's folder `features`: fertility and unknown rate are counted there")
     fill: str = setting(NO_FILL, "gaps in URIEL: left open, or filled from near languages", choices=FILLS)
     controls: list[str] = setting(list(CONTROLS), "held equal in the partial slopes, in this order, as many as may be")
     permutations: int = setting(10_000, "of whole languages", minimum=99)
@@ -90,7 +92,7 @@ def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:
     path = Path(settings.features) if settings.features else None
     own = read_languages(path) if path else None
     features = _features(languages, own, path, settings.fill)
-    known = controls(languages, own, path)
+    known = controls(languages, own, path, subwords(Path(settings.prepared)) if settings.prepared else None)
     away = distances(features)
     rows = [
         row
