@@ -1,4 +1,4 @@
-"""Into how many pieces a model's tokenizer cuts each language, and how much of it is unknown to it: from prepared sets."""
+"""How many pieces a tokenizer makes of a language's words, and how many it does not know: from prepared sets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def subwords(features: Path) -> pd.DataFrame:
 
     Returns:
         Index language. `fertility`: pieces a word in tagging sets, NaN where there is none (elsewhere words would have
-        to be guessed, in scripts without spaces); `unknown_rate`: share of pieces that are the unknown one, in all sets.
+        to be guessed, in scripts without spaces); `unknown_rate`: the unknown piece's share of pieces, in all sets.
 
     Raises:
         InputError: no set there, or sets of two tokenizers.
