@@ -41,9 +41,8 @@ def subwords(features: Path) -> pd.DataFrame:
     [(name, version)] = models
     tokenizer = load_tokenizer(ModelSettings(name=name), version, 0)
     added = [token for token in tokenizer.all_special_ids if token != tokenizer.unk_token_id]
-    counts: dict[str, np.ndarray] = defaultdict(
-        lambda: np.zeros(4)
-    )  # pieces, unknown; pieces and words of tagging sets
+    # pieces, unknown pieces; pieces and words of tagging sets
+    counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(4))
     for one in sets:
         ids = _tokens(one)
         pieces = int(np.sum(~np.isin(ids, added)))
