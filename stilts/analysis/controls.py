@@ -31,7 +31,12 @@ SMALLEST_GIB = 0.05
 _TABLE = Path(__file__).parent / "data" / "pretraining.csv"
 
 
-def controls(languages: Sequence[str], own: pd.DataFrame | None = None, path: Path | None = None) -> pd.DataFrame:
+def controls(
+    languages: Sequence[str],
+    own: pd.DataFrame | None = None,
+    path: Path | None = None,
+    counted: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Controls of languages, index language, a column a control; NaN where not known.
 
     log_size is log10 of GiB, other_script 1 where the script is not English's.
@@ -39,11 +44,14 @@ def controls(languages: Sequence[str], own: pd.DataFrame | None = None, path: Pa
     Args:
         own: texts of a study's file, index language, columns as in CONTROLS or `gib` and `script`; they go before ours.
         path: of that file, for messages.
+        counted: fertility and unknown rate, from `stilts.analysis.subwords`.
     """
     shipped = pd.read_csv(_TABLE, keep_default_na=False, index_col="language")
     sizes = shipped["gib"].astype(float).reindex(languages).to_numpy(dtype=np.float64, copy=True)
     scripts = shipped["script"].reindex(languages).to_numpy(dtype=object, copy=True)
     out = pd.DataFrame(index=list(languages), columns=list(CONTROLS), dtype=np.float64)
+    if counted is not None:
+        out[[FERTILITY, UNKNOWN]] = counted.reindex(list(languages))[[FERTILITY, UNKNOWN]]
     rows = pd.DataFrame(index=list(languages)) if own is None else own.reindex(list(languages), fill_value="")
     if path is not None and "gib" in rows:
         given = numbers(rows, "gib", path)

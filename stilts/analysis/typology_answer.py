@@ -12,7 +12,9 @@ import pandas as pd
 
 from stilts.analysis.controls import CONTROLS, WORDS, controls, read_languages
 from stilts.analysis.language_effects import ENGLISH, GAIN, Outcome, baseline_of, outcomes
+from stilts.analysis.measured import measured_features
 from stilts.analysis.power import ALPHA
+from stilts.analysis.subwords import subwords
 from stilts.analysis.typology import FEWEST, RANKS_ONLY, compare
 from stilts.analysis.typology_ranks import Correlation, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
@@ -21,6 +23,7 @@ from stilts.errors import InputError
 from stilts.settings import plain, setting, unknown
 from stilts.table import table
 
+URIEL, MEASURED = "uriel", "measured"
 HEADER = (
     "outcome", "recipe", "distance", "languages", "rho", "p (Holm)", "slope", "95 %", "partial", "95 %", "p (Holm)",
 )  # fmt: skip
@@ -39,6 +42,10 @@ class TypologySettings:
         None,
         "CSV of languages: language, family, gib, script, fertility, unknown_rate, log_size, other_script and features "
         "KIND:NAME; the features replace URIEL's",
+    )
+    prepared: str | None = setting(None, "a study's folder `features`: fertility and unknown rate are counted there")
+    distances: str = setting(
+        URIEL, "from URIEL, or measured in the udpos sets of `prepared`", choices=(URIEL, MEASURED)
     )
     fill: str = setting(NO_FILL, "gaps in URIEL: left open, or filled from near languages", choices=FILLS)
     controls: list[str] = setting(list(CONTROLS), "held equal in the partial slopes, in this order, as many as may be")
@@ -89,8 +96,8 @@ def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:
     languages = list(dict.fromkeys(language for outcome in found for language in outcome.cells["language"]))
     path = Path(settings.features) if settings.features else None
     own = read_languages(path) if path else None
-    features = _features(languages, own, path, settings.fill)
-    known = controls(languages, own, path)
+    features = _features(languages, own, path, settings)
+    known = controls(languages, own, path, subwords(Path(settings.prepared)) if settings.prepared else None)
     away = distances(features)
     rows = [
         row
@@ -126,10 +133,18 @@ def report_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     return out
 
 
-def _features(languages: Sequence[str], own: pd.DataFrame | None, path: Path | None, fill: str) -> Features:
+def _features(
+    languages: Sequence[str], own: pd.DataFrame | None, path: Path | None, settings: TypologySettings
+) -> Features:
     given = features_from(own, path) if own is not None and path is not None else None
     if given is None:
-        features = uriel_features([ENGLISH, *languages], fill)
+        everywhere = [ENGLISH, *languages]
+        if settings.distances == URIEL:
+            features = uriel_features(everywhere, settings.fill)
+        elif settings.prepared:
+            features = measured_features(Path(settings.prepared), everywhere)
+        else:
+            raise InputError("distances=measured", "tagged text to measure", "add prepared=<study>/features")
         families = {} if own is None or "family" not in own else {k: v for k, v in own["family"].items() if v}
         return Features(features.languages, features.kinds, features.families | families, features.source)
     absent = [language for language in [ENGLISH, *languages] if language not in given.languages]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def distances(features: Features, origin: str = "en") -> Distances:
     for kind, array in features.kinds.items():
         one, many = array[here], array[rows]
         known = ~np.isnan(one) & ~np.isnan(many)
-        least = min(LEAST_SHARED, array.shape[1])  # a study's own kind may have fewer
+        least = min(LEAST_SHARED, ceil(0.75 * array.shape[1]))  # a study's own kind may have fewer
         values[kind] = np.where(
             known.sum(axis=1) >= least, cosine(np.where(known, one, 0), np.where(known, many, 0)), np.nan
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cosine as scipy_cosine
 
+from stilts.analysis import uriel
 from stilts.analysis.controls import read_languages
 from stilts.analysis.uriel import KINDS, KNN, distances, features_from, uriel_code, uriel_features
-from stilts.errors import InputError
+from stilts.errors import InputError, StiltsError
 from stilts.tasks.languages import LANGUAGES
 
 OTHERS = [code for code in LANGUAGES if code != "en"]
@@ -75,6 +78,17 @@ def test_families(filled):
     assert (of["fi"], of["tl"], of["zh"], of["sw"]) == ("Uralic", "Austronesian", "Sino-Tibetan", "Atlantic-Congo")
     assert (of["eu"], of["qu"]) == ("eu", "qu")
     assert len(set(of.values())) == 15
+
+
+def test_without_the_package_one_line_says_what_is_missing(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(uriel, "distribution", missing)
+    for cached in (uriel._index, uriel._letter_codes):
+        cached.cache_clear()
+    with pytest.raises(StiltsError, match="lang2vec, whose data hold URIEL, is not installed"):
+        uriel_features(["xyz"])
 
 
 def test_unknown_languages_are_named_in_one_line():
