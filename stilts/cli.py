@@ -340,6 +340,8 @@ def _report(collected: Any) -> None:
         print(f"note: {collected.repeated} score rows repeat another one with the same value: each score counts once")
     for cell in collected.missing:
         print(f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}")
+    for line in collected.noisy_missing:
+        print(f"missing: {line}")
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
         cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""
@@ -353,6 +355,9 @@ def _report(collected: Any) -> None:
     if collected.missing:
         sys.stdout.flush()
         raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
+    if collected.noisy_missing:
+        sys.stdout.flush()
+        raise MissingCells("scores under noisy inputs are missing")
 
 
 def _notes(lines: list[str]) -> None:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stilts.analysis.noise import COLUMNS as NOISE_COLUMNS
+from stilts.analysis.noise import noise_table
 from stilts.files import write_text
 from stilts.json_text import json_text
 from stilts.study.deltas import COLUMNS, deltas
+from stilts.study.noisy_scores import missing_noisy, noise_rows
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
@@ -39,6 +42,7 @@ class Collected:
         unlabelled: the entries of `missing` of which all was done but the test set has no labels.
         repeated: score rows that repeat another one with the same value; each score counts once.
         seconds: that the statistics took.
+        noisy_missing: scores under noisy conditions that are not there, a line a recipe, target, condition and reason.
     """
 
     folder: Path
@@ -50,6 +54,7 @@ class Collected:
     unlabelled: list[dict[str, str]] = field(default_factory=list)
     repeated: int = 0
     seconds: float = 0.0
+    noisy_missing: list[str] = field(default_factory=list)
 
     def unlabelled_lines(self) -> list[str]:
         """`unlabelled` as text, the languages of a recipe and target in one line."""
@@ -63,6 +68,7 @@ class Collected:
 def collect(plan: Plan, check: bool = False) -> Collected:
     """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv and submission/ from what was scored.
 
+    A study with noisy inputs gets noise.csv, too; scores.csv has all scores, the other tables those of clean inputs.
     Another process that collects the same study is waited for.
 
     Args:
@@ -103,12 +109,24 @@ def _tables(plan: Plan, scores: Scores, folder: Path) -> Collected:
     write_text(folder / "xtreme.md", text)
     write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
     write_text(folder / "xtreme.json", json_text(content) + "\n")
+    if plan.noisy_places:
+        costs = [[row[key] for key in NOISE_COLUMNS] for row in noise_table(noise_rows(scores))]
+        write_text(folder / "noise.csv", _csv(NOISE_COLUMNS, costs))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
     failed = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) not in bare]
     return Collected(
-        folder, text, failed, scores.problems, count_cells(plan), submissions, unlabelled, scores.repeated, seconds
+        folder,
+        text,
+        failed,
+        scores.problems,
+        count_cells(plan),
+        submissions,
+        unlabelled,
+        scores.repeated,
+        seconds,
+        missing_noisy(scores),
     )
 
 

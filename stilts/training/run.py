@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stilts import distributed
-from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.config import CLEAN, RetrievalSettings, RunSettings, SetRef, condition_of
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.staged import open_set
 from stilts.data.text_rows import training_rows
@@ -309,13 +309,15 @@ class Run:
         facts = {"step": step, "selection": f"best:{chosen}" if chosen and settings.trains_on else "last"}
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
-            self.board.scalars(step, _eval_tags(ref, metrics))
+            if condition_of(ref)[0] == CLEAN:
+                self.board.scalars(step, _eval_tags(ref, metrics))
             text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items()) or "predicted, the set has no labels"
-            self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
+            self.log.info("%s: %s", ref.name, text)
             self.record.update()
 
         score_all(self._scorer(model), scores, self.folder, self.features, facts, on_cell)
-        final = {f"eval/{r['target']}/{r['language']}/{r['metric']}": r["value"] for r in scores.rows}
+        clean = [r for r in scores.rows if r["condition"] == CLEAN]
+        final = {f"eval/{r['target']}/{r['language']}/{r['metric']}": r["value"] for r in clean}
         training = settings.training
         self.board.finish(
             {
@@ -338,7 +340,8 @@ class Run:
         """Whether all is scored with these settings and the model was removed, as it was not to be kept."""
         settings, scores = self.settings, ScoreFile(self.folder, self.settings)
         removed = not settings.keep_model and not self.model_folder.exists()
-        return removed and bool(settings.evaluation_sets) and all(map(scores.has, settings.evaluation_sets))
+        wanted = [*settings.evaluation_sets, *settings.noisy_sets]
+        return removed and bool(wanted) and all(map(scores.has, wanted))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
         predictor = Predictor(model, self.world, check=self.votes.check)

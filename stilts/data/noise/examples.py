@@ -98,7 +98,7 @@ class NoisyExamples:
         edited = edit(text, how.kind, how.level, how.seed, name, key, language, protected, self.dictionary)
         tally.units += edited.units
         tally.edits += len(edited.edits)
-        tally.texts.append((text, edited.text))
+        tally.texts.append((text.replace(BREAK, " "), edited.text.replace(BREAK, " ")))
         return edited
 
     def _context(self, example: SpanExample) -> dict[str, Any]:
