@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
@@ -12,6 +13,10 @@ from stilts.tasks import TASKS
 COLUMNS = (
     "recipe", "target", "language", "metric", "condition", "kind", "level", "where", "clean", "noisy", "drop", "chance",
     "relative_drop", "noise_sd", "noise_seeds", "seeds", "n",
+)  # fmt: skip
+AREA_COLUMNS = (
+    "recipe", "target", "language", "metric", "kind", "where", "levels", "highest", "clean", "area", "chance",
+    "relative_area",
 )  # fmt: skip
 ALL = "all"  # the row for the mean over a target's languages that have the condition
 _CHOICES = {"xcopa": 2}
@@ -107,4 +112,31 @@ def _with_means(table: Mapping[tuple[Cell, str], dict[str, Any]]) -> list[dict[s
             whole = {**rows[0], "language": ALL, **mean, **fewest, "n": sum(row["n"] for row in rows)}
             whole["relative_drop"] = relative_drop(whole["clean"], whole["noisy"], whole["chance"])
             out.append(whole)
+    return out
+
+
+def noise_areas(table: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What is left over all levels of a kind: one row with the columns AREA_COLUMNS where there are two levels or more.
+
+    `area` is the mean score from level 0 (clean) to the `highest` level, by trapezoids, so in points; `relative_area`
+    is (area - chance) / (clean - chance): 1 where noise costs nothing, None for a clean score not above chance.
+
+    Args:
+        table: rows of `noise_table`; the clean score is that of the lowest level's runs.
+    """
+    curves: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in table:
+        curves.setdefault(tuple(row[key] for key in AREA_COLUMNS[:6]), []).append(row)
+    out = []
+    for key, rows in curves.items():
+        if len(rows) < 2:
+            continue
+        rows = sorted(rows, key=lambda row: row["level"])
+        clean, least = rows[0]["clean"], rows[0]["chance"]
+        points = [(0.0, clean), *((row["level"], row["noisy"]) for row in rows)]
+        highest = points[-1][0]
+        area = sum((x - w) * (y + v) / 2 for (w, v), (x, y) in pairwise(points)) / highest
+        cost = relative_drop(clean, area, least)
+        values = (len(rows), highest, clean, area, least, None if cost is None else 1 - cost)
+        out.append(dict(zip(AREA_COLUMNS, (*key, *values), strict=True)))
     return out

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stilts.analysis.noise import COLUMNS as NOISE_COLUMNS
-from stilts.analysis.noise import noise_table
+from stilts.analysis import noise
 from stilts.files import write_text
 from stilts.json_text import json_text
 from stilts.study.deltas import COLUMNS, deltas
@@ -68,8 +67,8 @@ class Collected:
 def collect(plan: Plan, check: bool = False) -> Collected:
     """Write scores.csv, xtreme.{json,md,csv,tex}, by_language.csv, deltas.csv and submission/ from what was scored.
 
-    A study with noisy inputs gets noise.csv, too; scores.csv has all scores, the other tables those of clean inputs.
-    Another process that collects the same study is waited for.
+    A study with noisy inputs gets noise.csv and noise_areas.csv, too; scores.csv has all its scores, the other tables
+    those of clean inputs. Another process that collects the same study is waited for.
 
     Args:
         plan: the study.
@@ -110,8 +109,12 @@ def _tables(plan: Plan, scores: Scores, folder: Path) -> Collected:
     write_text(folder / "xtreme.tex", xtreme_latex(content, plan))
     write_text(folder / "xtreme.json", json_text(content) + "\n")
     if plan.noisy_places:
-        costs = [[row[key] for key in NOISE_COLUMNS] for row in noise_table(noise_rows(scores))]
-        write_text(folder / "noise.csv", _csv(NOISE_COLUMNS, costs))
+        costs = noise.noise_table(noise_rows(scores))
+        for name, columns, table in (
+            ("noise", noise.COLUMNS, costs),
+            ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),
+        ):
+            write_text(folder / f"{name}.csv", _csv(columns, ([row[key] for key in columns] for row in table)))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]

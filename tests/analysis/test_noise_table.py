@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stilts.analysis.noise import chance, noise_table, parsed, relative_drop
+from stilts.analysis.noise import chance, noise_areas, noise_table, parsed, relative_drop
 
 
 def row(value: float, condition: str = "clean", noise_seed: int | None = None, **changes: object) -> dict[str, object]:
@@ -42,3 +42,13 @@ def test_chance() -> None:
 def test_names() -> None:
     assert parsed("drop@0.25@context") == ("drop", 0.25, "context")
     assert parsed("swap@1") == ("swap", 1.0, "")
+
+
+def test_the_area_under_the_curve() -> None:
+    rows = [row(90), row(80, "swap@0.1", 1), row(60, "swap@0.3", 1), row(50, "ocr@0.3", 1)]
+    (found,) = noise_areas(reversed(noise_table(rows)))
+    assert found["area"] == pytest.approx((0.1 * 85 + 0.2 * 70) / 0.3)
+    assert found["relative_area"] == pytest.approx((found["area"] - 50) / 40)
+    assert (found["kind"], found["levels"], found["highest"], found["clean"]) == ("swap", 2, 0.3, 90)
+    flat = noise_areas(noise_table([row(40), row(40, "swap@0.1", 1), row(40, "swap@1", 1)]))
+    assert [(one["area"], one["relative_area"]) for one in flat] == [(pytest.approx(40), None)]

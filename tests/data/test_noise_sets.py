@@ -12,13 +12,17 @@ from tokenizers import normalizers
 
 from stilts.config import DataSettings, ModelSettings, Study, Target
 from stilts.data.noise.dictionary import read_dictionary
-from stilts.data.noise.kinds import Noise
+from stilts.data.noise.examples import NoisyExamples
+from stilts.data.noise.kinds import KINDS, Noise
+from stilts.data.noise.sets import made_noisy
 from stilts.data.prepare import prepare
 from stilts.data.shown import prepared_facts, prepared_table
+from stilts.data.sources import read_examples
 from stilts.data.specs import SetSpec
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
 from stilts.tasks import get_task
+from stilts.tasks.examples import EntityExample
 
 SWAP = Noise("swap@0.3", "swap", 0.3, 1)
 
@@ -117,6 +121,33 @@ def test_gold_answers_stay_in_noisy_contexts(study: Study, tmp_path: Path) -> No
         assert before.question == after.question
         assert before.context != after.context
         assert all(after.context[start : start + len(text)] == text for text, start in after.answers)
+
+
+def test_an_uncased_model_sees_neither_case_nor_accents(real_data: Path, wordpiece_folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(wordpiece_folder)
+    found = read_examples(get_task("xnli"), "dev", "fr", DataSettings(root=str(real_data)), 50)[0]
+    for kind in ("upper", "lower", "swapcase", "diacritics"):
+        made, facts = made_noisy(found, Noise(kind, kind, 0.5, 1), "fr", tokenizer)
+        assert (made != found, facts["changed_subwords"]) == (True, 0), kind
+        assert facts["rate"] == pytest.approx(0.5, rel=0.15)
+    _, facts = made_noisy(found, SWAP, "fr", tokenizer)
+    assert facts["changed_subwords"] > 0.3
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "code_switch"])
+def test_a_mention_is_the_same_before_and_in_its_sentence(kind: str) -> None:
+    text = "New York: Today { New York } saw Noël Müßig of Orléans à 3 Mäçon."
+    noise = Noise(kind, kind, 0.6, 1, "text")
+    (found,) = NoisyExamples(noise, "en").of([EntityExample("1", text, "Q60", "a city")])
+    assert isinstance(found, EntityExample)
+    assert found.text != text
+    mention, _, sentence = found.text.partition(": ")
+    assert sentence.count("{") == sentence.count("}") == 1
+    assert f"{{ {mention} }}" in sentence
+    assert (found.entity, found.description) == ("Q60", "a city")
+    assert (mention == "New York") or not KINDS[kind].moves_words
 
 
 def test_dictionaries(tmp_path: Path) -> None:

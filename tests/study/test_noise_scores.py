@@ -17,6 +17,7 @@ NOISE = {
         {"noise": "ocr", "level": 0.3, "seeds": [5]},
     ]
 }
+NOISY = ("scores.csv", "noise.csv", "noise_areas.csv")
 DROP = {("swap@0.1", 1): 3.0, ("swap@0.1", 2): 5.0, ("ocr@0.3", 5): 10.0}
 
 
@@ -46,7 +47,7 @@ def table(plan, name):
 
 def read_results(plan):
     folder = plan.folder / "results"
-    return {path.name: path.read_text() for path in folder.iterdir() if path.name not in ("scores.csv", "noise.csv")}
+    return {path.name: path.read_text() for path in folder.iterdir() if path.name not in NOISY}
 
 
 def test_clean_tables_are_those_of_the_study_without_noise(plan, rows, write_rows, make_plan):
