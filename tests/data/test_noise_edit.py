@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from derive_keyboards import derive, library
@@ -174,3 +175,9 @@ def test_the_longest_common_subsequence() -> None:
     assert common([1, 2, 3, 4], [2, 4, 3, 1]) == 2
     assert common([], [1]) == 0
     assert common([1, 1, 2], [1, 2, 1]) == 2
+
+
+def test_the_page_on_noise_lists_every_kind() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "noise.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "the level is" not in line]
+    assert rows == [f"| {kind.name} | {kind.of} | {kind.doc} |" for kind in KINDS.values()]
