@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from stilts.config import CLEAN, Condition, Study, TargetTask
 from stilts.data.noise.kinds import KINDS, Noise, changes_nothing
+from stilts.data.specs import SetSpec
 from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.tasks import Task, check_language, get_task, target_tasks
@@ -22,7 +23,7 @@ def noisy_conditions(study: Study) -> Iterator[tuple[str, Condition]]:
 
 
 def check_conditions(study: Study) -> None:
-    """Raise InputError for a condition that is wrong in itself. What it changes is seen in `noises` and `prepare`."""
+    """Raise InputError for a condition that is wrong in itself; what it changes, `check_effects` and `prepare` see."""
     where, given = "evaluation.conditions", study.evaluation.conditions
     words = [condition for condition in given if isinstance(condition, str)]
     if words != [CLEAN]:
@@ -68,7 +69,7 @@ def _check(place: str, condition: Condition, targets: Sequence[str]) -> None:
 def noises(study: Study, task: Task, languages: Sequence[str]) -> list[tuple[str, Noise]]:
     """(language, noise) of every noisy set that a target is scored on, one a seed.
 
-    Raises InputError where a condition cannot be applied to the task, or changes nothing in a language.
+    Raises InputError where a condition cannot be applied to the task.
     """
     out = []
     for place, condition in noisy_conditions(study):
@@ -76,7 +77,6 @@ def noises(study: Study, task: Task, languages: Sequence[str]) -> list[tuple[str
             continue
         chosen = [code for code in languages if not condition.languages or code in condition.languages]
         fields = _fields(study, task, place, condition)
-        _refuse_no_ops(task, place, condition, chosen, fields)
         for code in chosen:
             path = condition.dictionary
             file = path.replace("{language}", code) if path else None
@@ -114,24 +114,24 @@ def _fields(study: Study, task: Task, place: str, condition: Condition) -> str:
     return fields
 
 
-def _refuse_no_ops(task: Task, place: str, condition: Condition, languages: Sequence[str], fields: str) -> None:
-    noisy = {code: "en" if fields == _ENGLISH else code for code in languages}
-    why = {code: reason for code, own in noisy.items() if (reason := changes_nothing(condition.noise, own))}
-    if why:
-        rest = [code for code in languages if code not in why]
-        change = f"set {place}.languages: [{', '.join(rest)}]" if rest else f"leave {task.name} out with {place}.tasks"
-        codes = {reason: [code for code in why if why[code] == reason] for reason in dict.fromkeys(why.values())}
-        reasons = "; ".join(f"{', '.join(own)} ({reason})" for reason, own in codes.items())
-        raise InputError(
-            f"{condition.name} changes nothing in languages of {task.name}: {reasons}",
-            "languages it can change",
-            change,
-        )
+def check_effects(study: Study, noisy: Sequence[SetSpec]) -> None:
+    """Raise InputError for a condition that no set is scored under, or that changes nothing in a language.
 
-
-def check_used(study: Study, scored: Collection[str]) -> None:
-    """Raise InputError for a condition that no set is scored under; `scored` has the names of those that are."""
+    Args:
+        noisy: the noisy sets of all targets.
+    """
     for place, condition in noisy_conditions(study):
-        if condition.name not in scored:
+        own = [(spec, spec.noise) for spec in noisy if spec.noise and spec.noise.condition == condition.name]
+        if not own:
             found = f"{place} ({condition.name}) is for no language of a target"
             raise InputError(found, "languages that are scored", f"change {place}.languages or {place}.tasks")
+        why: dict[str, str] = {}
+        for spec, noise in own:
+            if reason := changes_nothing(noise.kind, "en" if noise.fields == _ENGLISH else spec.language):
+                why[spec.language] = reason
+        if why:
+            codes = {reason: [code for code in why if why[code] == reason] for reason in dict.fromkeys(why.values())}
+            reasons = "; ".join(f"{', '.join(named)} ({reason})" for reason, named in codes.items())
+            rest = ", ".join(dict.fromkeys(spec.language for spec, _ in own if spec.language not in why))
+            change = f"set {place}.languages: [{rest}]" if rest else f"remove {place}"
+            raise InputError(f"{condition.name} changes nothing in {reasons}", "languages it can change", change)

@@ -14,7 +14,7 @@ from stilts.data.specs import SetSpec
 from stilts.drift import DecisiveTexts
 from stilts.errors import InputError
 from stilts.study.checks import check_study, is_baseline, not_in_this_version
-from stilts.study.conditions import check_used
+from stilts.study.conditions import check_effects
 from stilts.study.resolve import intermediate_length, intermediate_training
 from stilts.study.targets import (
     Group,
@@ -170,7 +170,7 @@ def expand(study: Study) -> Plan:
     study = replace(study, deepspeed={"config": "zero2", **study.deepspeed})
     recipes = tuple(study.intermediate) or (BASELINE,)
     groups = target_groups(study)
-    check_used(study, {spec.noise.condition for group in groups for spec in group.noisy if spec.noise})
+    check_effects(study, [spec for group in groups for spec in group.noisy])
     builder = _Builder(study, groups)
     for recipe in recipes:
         starts: list[tuple[int | None, str | None]] = [(None, None)]

@@ -121,9 +121,20 @@ def test_languages_that_a_kind_cannot_change_are_named(make_plan, kind):
         make_plan(target=target, evaluation=conditions({"noise": kind, "level": 0.1}))
     assert NO_OPS[kind][0] in error.value.found
     assert error.value.change == f"set evaluation.conditions[1].languages: {NO_OPS[kind][1]}"
+    assert error.value.found.startswith(f"{kind}@0.1 changes nothing in ")
     chosen = NO_OPS[kind][1][1:-1].split(", ")
     plan = make_plan(target=target, evaluation=conditions({"noise": kind, "level": 0.1, "languages": chosen}))
     assert {spec.language for spec in plan.specs if spec.noise} == set(chosen)
+
+
+def test_the_languages_to_write_are_those_of_all_targets(make_plan):
+    target = {"tasks": ["xnli", "panx"], "languages": {"xnli": ["en", "th"], "panx": ["en", "af", "th"]}}
+    with pytest.raises(InputError) as error:
+        make_plan(target=target, evaluation=conditions({"noise": "upper", "level": 0.1}))
+    assert error.value.change == "set evaluation.conditions[1].languages: [en, af]"
+    target["languages"] = {"xnli": ["th"], "panx": ["th"]}
+    with pytest.raises(InputError, match=r"remove evaluation.conditions\[1\]"):
+        make_plan(target=target, evaluation=conditions({"noise": "upper", "level": 0.1}))
 
 
 @pytest.mark.parametrize("kind", ["word_drop", "word_shuffle"])
