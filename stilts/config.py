@@ -13,6 +13,7 @@ from typing import Any
 
 from stilts.settings import load_yaml, read, setting
 
+CLEAN = "clean"
 STRATEGIES = ("proportional", "capped", "temperature", "uniform", "given")
 
 
@@ -136,12 +137,39 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """Noisy inputs: `noise`, a kind of it, at one `level` (share of characters or words, above 0 and at most 1)."""
+
+    noise: str
+    level: float
+    seeds: list[int] = setting([1, 2, 3], "noise seeds, each scored", minimum=0)
+    where: str | None = setting(
+        None,
+        "span tasks: the question (default), the context outside the gold answers, or both; retrieval: the query"
+        " (default) or both sides; other tasks: all inputs",
+        choices=("question", "context", "query", "both"),
+    )
+    tasks: list[str] = setting([], "target tasks it is for; default all")
+    languages: list[str] = setting([], "languages it is for; default all that are scored")
+    dictionary: str | None = setting(
+        None, "of code_switch: a file with a word and its translation a line (MUSE); {language} stands for the code"
+    )
+
+    @property
+    def name(self) -> str:
+        """As score rows name it: `KIND@LEVEL`, and `@WHERE` where that is given."""
+        return f"{self.noise}@{self.level:g}" + (f"@{self.where}" if self.where else "")
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What is scored, and on which set checkpoints are chosen."""
 
     split: str = setting("dev", "reported split", choices=("dev", "test"))
     selection: str = setting("english_dev", "set that `best` looks at", choices=("english_dev", "all_language_dev"))
-    conditions: list[Any] = setting(["clean"], "input conditions")
+    conditions: list[str | Condition] = setting(
+        [CLEAN], "input conditions: clean, and kinds of noise with their levels"
+    )
 
 
 @dataclass(frozen=True)
@@ -255,6 +283,24 @@ class SetRef:
 
 
 @dataclass(frozen=True)
+class NoisySetRef(SetRef):
+    """One prepared set with noisy inputs."""
+
+    condition: str = setting(CLEAN, "name of its condition")
+    noise_seed: int = setting(0, "seed of its noise")
+
+    @property
+    def name(self) -> str:
+        """Task, split, language, condition and seed."""
+        return f"{self.task}/{self.split}/{self.language} {self.condition} seed {self.noise_seed}"
+
+
+def condition_of(ref: SetRef) -> tuple[str, int | None]:
+    """Name of the condition and noise seed of a prepared set, as a score row has them."""
+    return (ref.condition, ref.noise_seed) if isinstance(ref, NoisySetRef) else (CLEAN, None)
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """One run: everything `train.py` needs. Written to `runs/<run>/run.yaml` by the plan."""
 
@@ -275,6 +321,7 @@ class RunSettings:
     train_sets: list[SetRef] = setting([], "training sets")
     selection_sets: list[SetRef] = setting([], "sets that `best` is chosen by")
     evaluation_sets: list[SetRef] = setting([], "sets that are scored")
+    noisy_sets: list[NoisySetRef] = setting([], "sets with noisy inputs that are scored, too")
     support_sets: list[SetRef] = setting([], "sets read to score others: they tune a threshold, or are searched")
     sampling: Sampling = setting(Sampling, "mixture of the training tasks")
     mlm: Mlm | None = setting(None, "masked LM among the training tasks; share and languages set")

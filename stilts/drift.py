@@ -22,6 +22,8 @@ _NO_RESULT = (
     "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "keep_model",
     "allow_drift",
 )  # fmt: skip
+# what older versions did not have: left out where it says nothing, so that their runs are the same runs
+_WHERE_GIVEN = ("noisy_sets",)
 _RESULT = tuple(field.name for field in fields(RunSettings) if field.name not in _NO_RESULT)
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (
@@ -58,6 +60,7 @@ def decisive(settings: RunSettings | Mapping[str, Any]) -> dict[str, Any]:
     """
     content = plain(settings)
     facts = {key: value for key, value in content.items() if key not in _NO_RESULT}
+    facts = {key: value for key, value in facts.items() if value or key not in _WHERE_GIVEN}
     facts["training"] = decisive_training(content["training"])
     facts["init"] = content.get("init_hash")
     return facts
@@ -72,7 +75,8 @@ class DecisiveTexts:
 
     def of(self, run: RunSettings) -> str:
         """What `json.dumps(decisive(run), sort_keys=True)` gives."""
-        parts = {name: self._text(name, getattr(run, name)) for name in _RESULT}
+        given = [name for name in _RESULT if name not in _WHERE_GIVEN or getattr(run, name)]
+        parts = {name: self._text(name, getattr(run, name)) for name in given}
         parts["init"] = json.dumps(run.init_hash)
         return "{" + ", ".join(f'"{key}": {parts[key]}' for key in sorted(parts)) + "}"
 

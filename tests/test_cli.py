@@ -149,8 +149,12 @@ WRONG = {
     "unknown task": (["plan", "STUDY", "target.tasks=[xnly]"], "did you mean 'xnli'"),
     "unknown language": (["plan", "STUDY", "target.languages=[xx]"], "'xx'"),
     "later setting": (
-        ["prepare", "STUDY", "evaluation.conditions=[{noise: typo}]"],
-        "not in this version: evaluation.conditions",
+        ["prepare", "STUDY", "intermediate.0.keep_steps=[1]"],
+        "not in this version: recipe",
+    ),
+    "unknown noise": (
+        ["plan", "STUDY", "evaluation.conditions=[clean, {noise: swop, level: 0.1}]"],
+        "did you mean 'swap'",
     ),
     "unknown run": (["logs", "STUDY", "target-none-xnli-t2"], "target-none-xnli-t1"),
     "no run yet": (["logs", "STUDY", "target-none-xnli-t1"], "no folder yet"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stilts.compare.side import Cell, RunScore, Side
-from stilts.config import load_study
+from stilts.config import CLEAN, load_study
 from stilts.errors import InputError
 from stilts.settings import load_yaml
 
@@ -73,8 +73,11 @@ def _runs(folder: Path) -> tuple[dict[str, list[RunScore]], Sets]:
     """Recipe -> its scores run by run; recipe, target and language -> the set that was scored."""
     runs: dict[str, list[RunScore]] = {}
     sets: Sets = {}
-    columns = ("recipe", "target", "language", "metric", "intermediate_seed", "target_seed", "value", "split", "n")
-    for recipe, target, language, metric, outer, inner, value, split, n in _rows(folder / SCORES, columns):
+    columns = ("recipe", "target", "language", "metric", "intermediate_seed", "target_seed", "value", "split", "n",
+               "condition")  # fmt: skip
+    for recipe, target, language, metric, outer, inner, value, split, n, condition in _rows(folder / SCORES, columns):
+        if condition != CLEAN:
+            continue
         runs.setdefault(recipe, []).append(RunScore(target, language, metric, (outer, inner), float(value)))
         sets[recipe, target, language] = split, int(n)
     return runs, sets

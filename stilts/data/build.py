@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stilts.config import DataSettings, ModelSettings
+from stilts.data.noise.sets import made_noisy, refuse_unchanged
 from stilts.data.overlap import drop
 from stilts.data.parts import check_pairs, check_usable, has_label, limited, take_part, trainable
 from stilts.data.sizes import size_of
@@ -79,7 +80,7 @@ class Begun:
         examples: how many the set holds.
         counts: for the manifest: `read`, the size of the whole split (`size_of`); `labelled`, whether there are labels;
             `dropped`, how many examples and articles were left out for their overlap; `without_text`, how many because
-            they lack a text (`trainable`).
+            they lack a text (`trainable`); `noise`, what was done to noisy inputs (`made_noisy`).
         pieces: the shards to write; empty where the set is small and its only shard is in `shards`.
     """
 
@@ -100,7 +101,7 @@ def begin(job: Job) -> Begun:
     found = read_examples(task, spec.split, spec.language, job.data)[0]
     every = usable_examples(spec, job.data, found, job.may_lack_labels)
     examples, articles = drop(every, set(job.hit))
-    counts = {
+    counts: dict[str, Any] = {
         "read": size_of(found),
         "labelled": has_label(every[0]),
         "dropped": {"examples": len(every) - len(examples), "articles": articles},
@@ -110,6 +111,11 @@ def begin(job: Job) -> Begun:
     if not examples:
         raise InputError(f"{spec.name} is empty without the overlap", "examples that remain", "use other data")
     check_pairs(spec, examples)
+    if spec.noise:
+        tokenizer = load_tokenizer(job.model, job.tokenizer, spec.max_length)
+        examples, done = made_noisy(examples, spec.noise, spec.language, tokenizer)
+        refuse_unchanged(spec, done, job.model.name)
+        counts["noise"] = done
     whole = get_format(task.format).whole and spec.purpose != "train"
     size, batch = (len(examples), len(examples)) if whole else (SHARD, BATCH)
     starts = save_examples(job.folder / EXAMPLES, examples, size)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from stilts.config import Study
@@ -74,7 +75,7 @@ class StudyFacts:
         task = get_task(spec.task)
         compared = spec.is_text or (self.study.data.exclude_overlap and spec.learned_from)
         facts = {
-            "spec": {**asdict(spec), "purpose": "train" if spec.purpose == "train" else "evaluate"},
+            "spec": spec.facts,
             "sources": self.sources[spec],
             "model": self.study.model.name,
             "tokenizer": self.fingerprints.of_tokenizer(self.study.model),
@@ -83,9 +84,16 @@ class StudyFacts:
             "checked_against": self._scored if compared else None,
             "labels_from": self._sources(replace(spec, split="train")) if task.learns_labels else None,
         }
+        if spec.noise and spec.noise.dictionary:
+            facts["dictionary"] = self._dictionary(Path(spec.noise.dictionary))
         if spec.keeps_gold:
             facts["searched_by"] = digest(self._places([one for one in self.reported if one.task == spec.task]))
         return facts
+
+    def _dictionary(self, path: Path) -> Source:
+        if not path.is_file():
+            raise InputError(f"no dictionary at {path}", "a file in MUSE's format", "mend evaluation.conditions")
+        return self.fingerprints.of_file(path)
 
 
 def _who_trains_on(study: Study, task: str) -> str:

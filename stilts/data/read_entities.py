@@ -17,7 +17,7 @@ from stilts.errors import InputError
 from stilts.tasks.base import Task
 from stilts.tasks.examples import EntityExample
 
-_BRACES, _MARK = re.compile(r"\{(.*?)\}"), re.compile(r"\{ (.*?) \}")
+_BRACES, MARK = re.compile(r"\{(.*?)\}"), re.compile(r"\{ (.*?) \}")
 
 
 def read_entities(task: Task, paths: list[Path], language: str) -> Iterator[EntityExample]:
@@ -78,7 +78,7 @@ def marked(context: Mapping[str, Any], span: Mapping[str, Any]) -> str:
 
 def unmarked(text: str) -> str:
     """What `marked` made a text of, but for its braces."""
-    found = _MARK.search(text)
+    found = MARK.search(text)
     return text[len(found[1]) + 2 : found.start()] + found[1] + text[found.end() :] if found else text
 
 

@@ -78,6 +78,7 @@ def prepared_facts(folder: Path, refs: Sequence[SetRef]) -> list[dict[str, Any]]
         manifest = PreparedSet(folder / ref.folder).manifest
         spec = manifest["facts"]["spec"]
         kept = {key: manifest[key] for key in ("examples", "rows", "truncated", "tokens", "dropped")}
+        kept |= {"noise": {**spec["noise"], **manifest["noise"]}} if "noise" in manifest else {}
         kept |= {"labelled": manifest.get("labelled", True), "without_text": manifest.get("without_text", 0)}
         named = {key: spec[key] for key in ("task", "split", "language", "part", "limit", "max_length")}
         out.append({**named, "folder": ref.folder, **kept, "truncated_share": manifest["truncated"] / manifest["rows"]})
@@ -107,7 +108,15 @@ def prepared_table(sets: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
 def _part(one: dict[str, Any]) -> str | None:
     limit = None if one["limit"] is None else f"first {one['limit']:,}"
     bare = None if one["labelled"] else "no labels"
-    return ", ".join(filter(None, (None if one["part"] == "all" else one["part"], limit, bare))) or None
+    parts = (None if one["part"] == "all" else one["part"], limit, bare, _noise(one.get("noise")))
+    return ", ".join(filter(None, parts)) or None
+
+
+def _noise(facts: dict[str, Any] | None) -> str | None:
+    if facts is None:
+        return None
+    changed = f"{facts['changed_subwords']:.1%} of subwords, {facts['changed_examples']:.1%} of examples changed"
+    return f"{facts['condition']} seed {facts['seed']}: {facts['rate']:.1%} edited, {changed}"
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

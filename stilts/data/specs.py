@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stilts.config import DataSettings, ModelSettings, SetRef
+from stilts.config import DataSettings, ModelSettings, NoisySetRef, SetRef
+from stilts.data.noise.kinds import Noise
 from stilts.tasks import MLM, get_task
 
 
@@ -17,12 +18,14 @@ class SetSpec:
     """What is to be prepared for one task, split and language.
 
     Attributes:
-        purpose: "train" (rows with labels), "select" (English dev or held-out articles), "evaluate" or "support" (read
-            beside the evaluation sets to score them: `Task.support`).
+        purpose: "train" (rows with labels), "select" (English dev or held-out articles), "evaluate", "noise" (an
+            evaluation set with noisy inputs) or "support" (read beside the evaluation sets to score them:
+            `Task.support`).
         part: "all" of the split, "heldout" (about one article in twenty, by hash) or "rest" (the others).
         max_length: longest row in tokens.
         limit: at most this many examples (of the part), or None.
         task_version: the declaration's version.
+        noise: how its inputs are made noisy.
     """
 
     task: str
@@ -33,11 +36,18 @@ class SetSpec:
     task_version: int
     part: str = "all"
     limit: int | None = None
+    noise: Noise | None = None
 
     @property
     def name(self) -> str:
-        """Task, split and language, as messages name a set."""
-        return f"{self.task}/{self.split}/{self.language}"
+        """Task, split and language, as messages name a set, with the noise where there is some."""
+        return f"{self.task}/{self.split}/{self.language}{f' {self.noise.name}' if self.noise else ''}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its fields; what most sets lack is left out, so that those keep their names."""
+        own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
+        return own if self.noise else {key: value for key, value in own.items() if key != "noise"}
 
     @property
     def is_text(self) -> bool:
@@ -65,8 +75,15 @@ class SetSpec:
         parts = get_task(self.task).parts
         if parts:
             override = [override, *(files.get(part, {}) for part in parts)]
-        own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
-        facts: list[Any] = [own, model.name, model.revision, data.root, data.mirror, override, data.exclude_overlap]
+        facts: list[Any] = [
+            self.facts,
+            model.name,
+            model.revision,
+            data.root,
+            data.mirror,
+            override,
+            data.exclude_overlap,
+        ]
         if revisions := {name: data.revisions[name] for name in (self.task, *parts) if name in data.revisions}:
             facts.append(revisions)
         if (data.exclude_overlap and self.learned_from) or self.is_text:
@@ -74,4 +91,8 @@ class SetSpec:
         if self.keeps_gold:
             facts.append(sorted((s.split, s.language, s.limit or 0) for s in scored if s.task == self.task))
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
-        return SetRef(self.task, self.split, self.language, f"{self.task}/{self.split}-{self.language}-{digest}")
+        folder = f"{self.task}/{self.split}-{self.language}"
+        if noise := self.noise:
+            folder = f"{folder}-{noise.condition}-n{noise.seed}-{digest}"
+            return NoisySetRef(self.task, self.split, self.language, folder, noise.condition, noise.seed)
+        return SetRef(self.task, self.split, self.language, f"{folder}-{digest}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.config import CLEAN, RetrievalSettings, RunSettings, SetRef, condition_of
 from stilts.data.staged import open_set
 from stilts.data.store import PreparedSet
 from stilts.errors import InputError
@@ -140,8 +140,9 @@ class ScoreFile:
 
     def has(self, ref: SetRef) -> bool:
         """Whether this set's scores are already there, or its predictions where it has no labels."""
-        done = ((row["target"], row["split"], row["language"]) for row in (*self.rows, *self.predicted))
-        return (ref.task, ref.split, ref.language) in done
+        keys = ("target", "split", "language", "condition", "noise_seed")
+        done = (tuple(row[key] for key in keys) for row in (*self.rows, *self.predicted))
+        return (ref.task, ref.split, ref.language, *condition_of(ref)) in done
 
     def add(self, ref: SetRef, metrics: dict[str, float], facts: dict[str, Any]) -> None:
         """Append one row a metric, or one that says that there are predictions; `facts`: n, step, layer, selection."""
@@ -156,6 +157,7 @@ class ScoreFile:
 
     def _row(self, ref: SetRef, facts: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
         run = self.settings
+        condition, noise_seed = condition_of(ref)
         return {
             "study": run.study,
             "run": run.run,
@@ -167,8 +169,8 @@ class ScoreFile:
             "n": facts["n"],
             "intermediate_seed": run.seeds["intermediate"],
             "target_seed": run.seeds["target"],
-            "condition": "clean",
-            "noise_seed": None,
+            "condition": condition,
+            "noise_seed": noise_seed,
             "step": facts["step"],
             "layer": facts["layer"],
             "selection": facts["selection"],
@@ -195,32 +197,45 @@ def score_all(
     facts: dict[str, Any],
     on_cell: Callable[[SetRef, dict[str, float]], None],
 ) -> None:
-    """Score every evaluation set of a run that has no score yet; `on_cell` hears of each on rank 0."""
-    main, world = scorer.predictor.world.main, scorer.predictor.world
-    todo = world.from_main([r for r in scores.settings.evaluation_sets if not scores.has(r)] if main else None)
-    pools: dict[str, Pool] = {}
+    """Score every evaluation set of a run that has no score yet, then the noisy ones; rank 0 tells `on_cell`."""
+    main, world, settings = scorer.predictor.world.main, scorer.predictor.world, scores.settings
+    wanted = [*settings.evaluation_sets, *settings.noisy_sets]
+    todo = world.from_main([r for r in wanted if not scores.has(r)] if main else None)
+    pools: dict[tuple[str, str, int | None], Pool] = {}
     for ref in todo:
         task = get_task(ref.task)
-        retrieval = scores.settings.retrieval.get(ref.task, RetrievalSettings())
-        if get_format(task.format).searches and ref.task not in pools:
-            pools = {ref.task: _pool(scorer, task, scores.settings, features)}
+        retrieval = settings.retrieval.get(ref.task, RetrievalSettings())
+        place = (ref.task, *condition_of(ref))
+        if get_format(task.format).searches and place not in pools:
+            pools = {place: _pool(scorer, task, settings, features, condition_of(ref))}
         prepared = open_set(features, ref)
-        tuned = tuned_on(scores.settings, ref)
+        tuned = tuned_on(settings, ref)
         dev = open_set(features, tuned) if tuned else None
-        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(ref.task), dev)
+        result = scorer.score(task, ref.language, prepared, retrieval, pools.get(place), dev)
         if result is not None:
             metrics, predictions = result
             lines = "".join(json.dumps(p, ensure_ascii=False) + "\n" for p in predictions)
-            write_text(run_folder / "predictions" / ref.task / f"{ref.split}-{ref.language}.jsonl", lines)
+            write_text(run_folder / "predictions" / ref.task / predictions_file(ref), lines)
             layer = None if get_format(task.format).has_head else scorer.layer(retrieval)
             selection = _chosen_on(facts["selection"], tuned)
             scores.add(ref, metrics, {**facts, "n": len(predictions), "layer": layer, "selection": selection})
             on_cell(ref, metrics)
 
 
-def _pool(scorer: Scorer, task: Task, settings: RunSettings, features: Path) -> Pool:
-    """A task's questions in all languages, and what they search: one set for all where the task has one."""
-    sets = {r.language: open_set(features, r) for r in settings.evaluation_sets if r.task == task.name}
+def predictions_file(ref: SetRef) -> str:
+    """The name of a set's predictions below `predictions/<task>/`."""
+    condition, seed = condition_of(ref)
+    return f"{ref.split}-{ref.language}{'' if condition == CLEAN else f'.{condition}-n{seed}'}.jsonl"
+
+
+def _pool(scorer: Scorer, task: Task, settings: RunSettings, features: Path, condition: tuple[str, int | None]) -> Pool:
+    """A task's questions in all languages, and what they search: one set for all where the task has one.
+
+    Languages that a noisy condition is not for stay in the pool as they are.
+    """
+    own = [r for r in settings.evaluation_sets if r.task == task.name]
+    own += [r for r in settings.noisy_sets if r.task == task.name and condition_of(r) == condition]
+    sets = {r.language: open_set(features, r) for r in own}
     searched = [open_set(features, r) for r in settings.support_sets if r.task == task.name]
     return scorer.pool(task, sets, searched[0] if searched else None)
 

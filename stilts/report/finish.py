@@ -39,6 +39,9 @@ def finish(plan: Plan, collected: Collected) -> None:
     if collected.missing:
         sys.stdout.flush()
         raise MissingCells(f"{len(collected.missing)} of {collected.cells} cells are missing")
+    if collected.noisy_missing:
+        sys.stdout.flush()
+        raise MissingCells("scores under noisy inputs are missing")
 
 
 def _notes(collected: Collected) -> Iterator[str]:
@@ -49,6 +52,8 @@ def _notes(collected: Collected) -> Iterator[str]:
         yield f"note: {REPEATED.format(collected.repeated)}"
     for cell in collected.missing:
         yield f"missing: {cell['recipe']} {cell['target']} {cell['language']}: {cell['reason']}"
+    for line in collected.noisy_missing:
+        yield f"missing: {line}"
     for one in collected.submissions:
         lacks = f", {len(one.missing)} entries missing: see submission.json" if one.missing else ""
         cut = f", limited: {' '.join(dict.fromkeys(limit['task'] for limit in one.limited))}" if one.limited else ""

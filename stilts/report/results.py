@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stilts.config import CLEAN
 from stilts.errors import InputError
 from stilts.study.plan import Plan
 from stilts.table import mean
@@ -124,9 +125,9 @@ class Results:
                     yield recipe, target, language
 
     def rows_of_scores(self) -> Iterator[dict[str, str]]:
-        """The rows of scores.csv."""
+        """The rows of scores.csv, of clean inputs."""
         with open(self.folder / "scores.csv", encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
+            yield from (row for row in csv.DictReader(file) if row["condition"] == CLEAN)
 
 
 def read_results(plan: Plan) -> Results:

@@ -97,5 +97,7 @@ def _of_kind(
 
 
 def _sets(runs: Sequence[RunSettings]) -> list[SetRef]:
-    sets = [run.train_sets + run.selection_sets + run.evaluation_sets + run.support_sets for run in runs]
+    sets = [
+        [*run.train_sets, *run.selection_sets, *run.evaluation_sets, *run.noisy_sets, *run.support_sets] for run in runs
+    ]
     return list({ref.folder: ref for refs in sets for ref in refs}.values())

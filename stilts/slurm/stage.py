@@ -22,7 +22,7 @@ from stilts.slurm.element import run_folder
 
 def sets_of(run: RunSettings) -> list[str]:
     """The folders of all prepared sets that a run reads, below its `features`."""
-    refs = (*run.train_sets, *run.selection_sets, *run.evaluation_sets, *run.support_sets)
+    refs = (*run.train_sets, *run.selection_sets, *run.evaluation_sets, *run.noisy_sets, *run.support_sets)
     return list(dict.fromkeys(ref.folder for ref in refs))
 
 

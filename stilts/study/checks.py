@@ -9,6 +9,7 @@ from stilts.config import Recipe, RetrievalSettings, Study
 from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
+from stilts.study.conditions import check_conditions
 from stilts.study.text import check_mlm
 from stilts.tasks import check_language, get_task, target_tasks
 from stilts.tasks.hub import HUB
@@ -36,6 +37,7 @@ def check_study(study: Study) -> None:
     _check_targets(study)
     _check_data(study)
     _check_average(study)
+    check_conditions(study)
 
 
 def is_baseline(recipe: Recipe) -> bool:
@@ -52,7 +54,6 @@ def not_in_this_version(study: Study) -> list[str]:
         lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
         lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
         lines += [f"{where}: select: none"] if recipe.select == "none" else []
-    lines += ["evaluation.conditions other than clean"] if study.evaluation.conditions != ["clean"] else []
     return lines
 
 

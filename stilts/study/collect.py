@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stilts.analysis import noise
 from stilts.files import write_text
 from stilts.json_text import json_text
 from stilts.study.data_notes import data_notes
+from stilts.study.noisy_scores import missing_noisy, noise_rows
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
@@ -44,6 +46,7 @@ class Collected:
         unlabelled: the entries of `missing` of which all was done but the test set has no labels.
         repeated: score rows that repeat another one with the same value; each score counts once.
         seconds: that the statistics took.
+        noisy_missing: scores under noisy conditions that are not there, a line a recipe, target, condition and reason.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Collected:
     unlabelled: list[dict[str, str]] = field(default_factory=list)
     repeated: int = 0
     seconds: float = 0.0
+    noisy_missing: list[str] = field(default_factory=list)
 
     def unlabelled_lines(self) -> list[str]:
         """`unlabelled` as text, the languages of a recipe and target in one line."""
@@ -68,7 +72,8 @@ class Collected:
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
     """Write all of results/ from what was scored, but report.html and figures/.
 
-    Another process that collects the same study is waited for.
+    A study with noisy inputs gets noise.csv and noise_areas.csv, too; scores.csv has all its scores, the other tables
+    those of clean inputs. Another process that collects the same study is waited for.
 
     Args:
         plan: the study.
@@ -116,15 +121,32 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     write_text(folder / "xtreme.json", json_text(content) + "\n")
     problems = [*scores.problems, *found.problems]
     repeated = [REPEATED.format(scores.repeated)] if scores.repeated else []
-    lines = [*problems, *repeated, *_missing_lines(content)]
+    noisy = missing_noisy(scores)
+    lines = [*problems, *repeated, *_missing_lines(content), *(f"missing: {line}" for line in noisy)]
     write_text(folder / "problems.txt", "".join(f"{line}\n" for line in lines))
     write_text(folder / "data.md", data_notes(plan))
+    if plan.noisy_places:
+        costs = noise.noise_table(noise_rows(scores))
+        for name, columns, table in (
+            ("noise", noise.COLUMNS, costs),
+            ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),
+        ):
+            write_text(folder / f"{name}.csv", _csv(columns, ([row[key] for key in columns] for row in table)))
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
     failed = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) not in bare]
     return Collected(
-        folder, text, failed, problems, count_cells(plan), submissions, unlabelled, scores.repeated, seconds
+        folder,
+        text,
+        failed,
+        problems,
+        count_cells(plan),
+        submissions,
+        unlabelled,
+        scores.repeated,
+        seconds,
+        noisy,
     )
 
 

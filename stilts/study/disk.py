@@ -161,7 +161,7 @@ def _held(setup: Setup, run: RunSettings, steps: int | None) -> _Held:
 
 def files_of(run: RunSettings, ranks: int) -> int:
     """Files and folders that any run leaves: its own, a log a rank, predictions of each set."""
-    return RUN_FILES + 1 + ranks + 1 + len(run.evaluates) + len(run.evaluation_sets)
+    return RUN_FILES + 1 + ranks + 1 + len(run.evaluates) + len(run.evaluation_sets) + len(run.noisy_sets)
 
 
 def checkpoint_bytes(setup: Setup, run: RunSettings, steps: int | None) -> int:

@@ -14,6 +14,7 @@ from stilts.data.specs import SetSpec
 from stilts.drift import DecisiveTexts
 from stilts.errors import InputError
 from stilts.study.checks import check_study, is_baseline, not_in_this_version
+from stilts.study.conditions import check_effects
 from stilts.study.resolve import intermediate_length, intermediate_training
 from stilts.study.targets import (
     Group,
@@ -28,6 +29,17 @@ from stilts.study.text import resolved_mlm, text_sets
 from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 
 BASELINE = Recipe("none")  # what a study without recipes runs
+
+
+class NoisyPlace(NamedTuple):
+    """One score that a run is to give under a noisy condition."""
+
+    target: str
+    language: str
+    metric: str
+    split: str
+    condition: str
+    noise_seed: int
 
 
 class Place(NamedTuple):
@@ -99,6 +111,20 @@ class Plan:
         return out
 
     @cached_property
+    def noisy_places(self) -> dict[str, tuple[NoisyPlace, ...]]:
+        """Run id -> the scores to expect of it under noisy conditions; runs with the same sets share them."""
+        known: dict[int, tuple[NoisyPlace, ...]] = {}
+        for run in self.runs:
+            sets = run.noisy_sets
+            if sets and id(sets) not in known:
+                known[id(sets)] = tuple(
+                    NoisyPlace(ref.task, ref.language, metric, ref.split, ref.condition, ref.noise_seed)
+                    for ref in sets
+                    for metric in get_task(ref.task).metrics
+                )
+        return {run.run: known[id(run.noisy_sets)] for run in self.runs if run.noisy_sets}
+
+    @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """The scores to expect, one by one: of a large study a million, so `places` where that is enough."""
         runs = {run.run: run for run in self.runs}
@@ -144,6 +170,7 @@ def expand(study: Study) -> Plan:
     study = replace(study, deepspeed={"config": "zero2", **study.deepspeed})
     recipes = tuple(study.intermediate) or (BASELINE,)
     groups = target_groups(study)
+    check_effects(study, [spec for group in groups for spec in group.noisy])
     builder = _Builder(study, groups)
     for recipe in recipes:
         starts: list[tuple[int | None, str | None]] = [(None, None)]
@@ -222,6 +249,7 @@ class _Builder:
                     train_sets=self._refs(stage.train),
                     selection_sets=self._refs(stage.select),
                     evaluation_sets=self._refs(group.evaluate) if final else [],
+                    noisy_sets=self._refs(group.noisy) if final else [],
                     support_sets=self._refs(group.support) if final else [],
                     training=stage.training,
                     retrieval=retrieval_settings(self.study, group.targets) if final else {},

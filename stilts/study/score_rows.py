@@ -13,7 +13,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from stilts.study.plan import Place
+from stilts.config import CLEAN
+from stilts.study.plan import NoisyPlace, Place
 
 SCORES, PREDICTED = "scores.jsonl", "predicted.jsonl"
 KEYS = (
@@ -25,6 +26,7 @@ CONFLICT = "conflict"
 _KEYS = frozenset(KEYS)
 _values = itemgetter(*KEYS)
 _BEST = "best:"
+UNPLANNED = 2**62  # the number of a condition that is not in the plan
 _MOST = 2**53  # examples: more are no whole number in JSON
 Stamp = tuple[int, int, int]
 """Size in bytes, time of the last change in ns, inode: what a file that was not touched keeps."""
@@ -41,6 +43,7 @@ class Expected(NamedTuple):
         places: the scores to expect; equal objects for runs with the same sets.
         same_data: targets that are fine-tuned on data of the recipe.
         marked: target and language of cells that another seed's row marks `chosen_on`.
+        noisy: the scores to expect under noisy conditions; equal objects for runs with the same sets.
     """
 
     run: str
@@ -51,6 +54,7 @@ class Expected(NamedTuple):
     places: tuple[Place, ...]
     same_data: frozenset[str] = frozenset()
     marked: frozenset[tuple[str, str]] = frozenset()
+    noisy: tuple[NoisyPlace, ...] = ()
 
 
 @dataclass
@@ -70,6 +74,7 @@ class RunRead:
         repeated: rows that repeat a score with the same value.
         stamps: of scores.jsonl and predicted.jsonl, from before they were read.
         csv: the lines of scores.csv, UTF-8.
+        noisy: index into `Expected.noisy` -> points and scored examples.
     """
 
     values: list[float | None]
@@ -83,6 +88,7 @@ class RunRead:
     repeated: int = 0
     stamps: tuple[Stamp, Stamp] = (NO_FILE, NO_FILE)
     csv: bytes = b""
+    noisy: dict[int, tuple[float, int]] = field(default_factory=dict)
 
 
 def read_run(expected: Expected) -> RunRead:
@@ -116,12 +122,18 @@ class _Reader:
         self.expected = expected
         self.own = (expected.run, expected.recipe, *expected.seeds)
         self.index = {place[:3]: number for number, place in enumerate(expected.places)}
+        # noisy scores are numbered after the clean ones
+        self.noisy = {
+            (*place[:3], place.condition, str(place.noise_seed)): number
+            for number, place in enumerate(expected.noisy, len(expected.places))
+        }
         self.rows: dict[int, dict[str, Any]] = {}
         self.found = RunRead([None] * len(expected.places), [0] * len(expected.places))
 
     def read(self) -> RunRead:
         stamps = self._read(SCORES, self._add), self._read(PREDICTED, self._add_predicted)
-        found, places = self.found, self.expected.places
+        found, clean = self.found, len(self.expected.places)
+        places: list[Place | NoisyPlace] = [*self.expected.places, *self.expected.noisy]
         found.stamps = stamps
         lines = []
         for number in sorted(self.rows):
@@ -129,20 +141,25 @@ class _Reader:
             if found.reasons.get(number, "").startswith(CONFLICT):
                 continue
             found.reasons.pop(number, None)  # a stale row beside the one that counts
-            found.values[number], found.counts[number] = float(row["value"]), int(row["n"])
+            if number < clean:
+                found.values[number], found.counts[number] = float(row["value"]), int(row["n"])
+            else:
+                found.noisy[number - clean] = float(row["value"]), int(row["n"])
             lines.append((*_values(row), self._marks(number, places[number], str(row["selection"]))))
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows(lines)
         found.csv = out.getvalue().encode()
+        found.reasons = {number: reason for number, reason in found.reasons.items() if number < clean}
         return found
 
-    def _marks(self, number: int, place: Place, selection: str) -> str:
-        """The marks of a row, as scores.csv has them (`stilts.study.marks`)."""
+    def _marks(self, number: int, place: Place | NoisyPlace, selection: str) -> str:
+        """The marks of a row, as scores.csv has them (`stilts.study.marks`); a noisy score has its clean one's."""
         own = selection.startswith(_BEST) and f"{place.target}/{place.split}/{place.language}" in chosen_sets(selection)
-        if own:
+        clean = number < len(self.expected.places)
+        if own and clean:
             self.found.chosen.append(number)
         if own or (place.target, place.language) in self.expected.marked:
-            self.found.signed.append(number)
+            self.found.signed += [number] if clean else []
             return f"{CHOSEN_ON} {SAME_DATA}" if place.target in self.expected.same_data else CHOSEN_ON
         return SAME_DATA if place.target in self.expected.same_data else ""
 
@@ -184,11 +201,14 @@ class _Reader:
         number = self.index.get(key)
         if number is None:
             return f"{' '.join(key)} is not in the plan of this run: ignored"
+        if row["condition"] != CLEAN:
+            condition = str(row["condition"]), str(row["noise_seed"])
+            number = self.noisy.get((*key, *condition), UNPLANNED)
         if row["config_hash"] != self.expected.settings_hash:
             stale = f"stale: scored with the settings {row['config_hash']}, the plan has {self.expected.settings_hash}"
             self.found.reasons.setdefault(number, stale)
             return f"{' '.join(key)} is {stale}"
-        problem = self._differs(row, self.expected.places[number])
+        problem = self._differs(row, self._place(number))
         if problem:
             return problem
         first = self.rows.setdefault(number, row)
@@ -201,8 +221,17 @@ class _Reader:
         self.found.reasons[number] = conflict
         return f"{' '.join(key)}: {conflict}"
 
-    def _differs(self, row: dict[str, Any], place: Place) -> str | None:
+    def _place(self, number: int) -> Place | NoisyPlace | None:
+        if number == UNPLANNED:
+            return None
+        clean = self.expected.places
+        return clean[number] if number < len(clean) else self.expected.noisy[number - len(clean)]
+
+    def _differs(self, row: dict[str, Any], place: Place | NoisyPlace | None) -> str | None:
         """What of a row is not as planned or no score, or None."""
+        if place is None:
+            seed = "" if row["noise_seed"] is None else f" seed {row['noise_seed']}"
+            return f"condition {row['condition']!r}{seed} is not in the plan: ignored"
         if (row["run"], row["recipe"], row["intermediate_seed"], row["target_seed"]) != self.own or (
             row["split"] != place.split
         ):
@@ -210,8 +239,6 @@ class _Reader:
             plan = (*self.own[:2], place.split, *self.own[2:])
             key, value = next((key, value) for key, value in zip(names, plan, strict=True) if row[key] != value)
             return f"{key} is {row[key]!r}, the plan has {value!r}: ignored"
-        if row["condition"] != "clean":
-            return f"condition {row['condition']!r} is not in the plan: ignored"
         value, n = row["value"], row["n"]
         if not _number(value) or not 0 <= value <= 100:
             return f"value {value!r} of {place.target} {place.language} is not in points (0-100): ignored"

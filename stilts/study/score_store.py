@@ -22,9 +22,9 @@ from typing import IO, Any, BinaryIO
 from stilts.files import replacing
 from stilts.study.score_rows import FRESH, PREDICTED, SCORES, Expected, RunRead, Stamp, stamp, stamp_of
 
-FORMAT = 1  # of the file, and of what reading makes of a row: another number is read anew
+FORMAT = 2  # of the file, and of what reading makes of a row: another number is read anew
 _BLOCK = 1 << 20
-_SPARSE = ("reasons", "predicted", "chosen", "signed", "problems", "torn", "repeated")
+_SPARSE = ("reasons", "predicted", "chosen", "signed", "problems", "torn", "repeated", "noisy")
 Part = tuple[BinaryIO, int, int]
 """An open file, and where in it the lines of a run begin and how many bytes they have."""
 
@@ -70,12 +70,13 @@ class ScoreStore:
         for name in _SPARSE:
             if name in sparse:
                 content = sparse[name]
-                by_place = name in ("reasons", "predicted")
+                by_place = name in ("reasons", "predicted", "noisy")
                 setattr(found, name, {int(k): v for k, v in content.items()} if by_place else content)
         if 0 in found.counts:
             found.values = [value if n else None for value, n in zip(values, found.counts, strict=True)]
         found.problems = [(name, line, text) for name, line, text in found.problems]
         found.torn = [(name, line) for name, line in found.torn]
+        found.noisy = {place: (value, n) for place, (value, n) in found.noisy.items()}
         begin, size = self._chunks[number]
         self._parts[expected.run] = (True, begin, size)
         self._keep(expected, found)
@@ -154,11 +155,12 @@ class ScoreStore:
 
     def _digest(self, expected: Expected) -> str:
         """Everything that the plan says about a run's scores."""
-        if id(expected.places) not in self._places:
-            self._places[id(expected.places)] = (expected.places, _hashed(expected.places))
+        for places in (expected.places, expected.noisy):
+            if id(places) not in self._places:
+                self._places[id(places)] = (places, _hashed(places))
         return _hashed((
             expected.run, expected.recipe, expected.seeds, expected.settings_hash, sorted(expected.same_data),
-            self._places[id(expected.places)][1],
+            self._places[id(expected.places)][1], self._places[id(expected.noisy)][1],
         ))  # fmt: skip
 
     def _write_csv(self, header: str, runs: list[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from stilts.config import RunSettings
 from stilts.status import Status, read_status
 from stilts.study.marks import same_data
-from stilts.study.plan import Cell, Place, Plan
+from stilts.study.plan import Cell, NoisyPlace, Place, Plan
 from stilts.study.read_runs import read_runs
 from stilts.study.score_rows import KEYS, PREDICTED, SCORES, Expected, RunRead
 from stilts.study.score_store import ScoreStore
@@ -33,6 +33,8 @@ class RunScores:
         missing: why a place has no score.
         predicted: those of them whose test set has no labels -> number of predictions.
         chosen: places that are reported on the set which their checkpoint or threshold was chosen on.
+        noisy: scores under noisy conditions: each place with its points and scored examples.
+        noisy_missing: those that are not there, and why.
     """
 
     run: RunSettings
@@ -42,6 +44,8 @@ class RunScores:
     missing: dict[int, str] = field(default_factory=dict)
     predicted: dict[int, int] = field(default_factory=dict)
     chosen: Sequence[int] = ()
+    noisy: dict[NoisyPlace, tuple[float, int]] = field(default_factory=dict)
+    noisy_missing: dict[NoisyPlace, str] = field(default_factory=dict)
 
     def at(self, target: str, language: str) -> list[int]:
         """The places of a target and language, one a metric."""
@@ -119,6 +123,7 @@ def read_scores(plan: Plan, store: ScoreStore | None = None) -> Scores:
         scores.runs[name] = RunScores(runs[name], own.places, read.values, read.counts, {}, {}, chosen)
         if None in read.values:
             _explain(scores.runs[name], read, runs, states)
+        _add_noisy(scores.runs[name], own, read, runs, states)
     scores.problems += _strangers(plan, runs)
     return scores
 
@@ -127,7 +132,8 @@ def expected_of(plan: Plan, run: RunSettings, same_data: frozenset[str] = frozen
     """What the plan says about the scores of a run; `same_data`: targets of the recipe's own data."""
     seeds = run.seeds["intermediate"], run.seeds["target"]
     folder, places = str(plan.run_folder(run.run)), plan.places.get(run.run, ())
-    return Expected(run.run, folder, run.recipe, seeds, run.settings_hash, places, same_data)
+    noisy = plan.noisy_places.get(run.run, ())
+    return Expected(run.run, folder, run.recipe, seeds, run.settings_hash, places, same_data, noisy=noisy)
 
 
 def why_missing(run: RunSettings, runs: Mapping[str, RunSettings], states: Mapping[str, Status]) -> str:
@@ -210,6 +216,20 @@ def _explain(own: RunScores, read: RunRead, runs: Mapping[str, RunSettings], sta
         else:
             why = why or why_missing(own.run, runs, states)
             own.missing[number] = why
+
+
+def _add_noisy(
+    scores: RunScores,
+    own: Expected,
+    read: RunRead,
+    runs: Mapping[str, RunSettings],
+    states: Mapping[str, Status],
+) -> None:
+    """Take a run's noisy scores, and say why others are not there."""
+    scores.noisy = {own.noisy[number]: score for number, score in read.noisy.items()}
+    if len(scores.noisy) < len(own.noisy):
+        why = why_missing(scores.run, runs, states)
+        scores.noisy_missing = {place: why for place in own.noisy if place not in scores.noisy}
 
 
 def _problems(own: Expected, read: RunRead, states: Mapping[str, Status]) -> Iterator[str]:

@@ -27,6 +27,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "runs": [plan_row(run) for run in plan.runs],
         "cells": count_cells(plan),
         "scores": count_scores(plan),
+        "noisy_scores": sum(map(len, plan.noisy_places.values())),
         "not_in_this_version": list(plan.later),
         "transductive": transductive_notes(plan),
         "same_data": [list(pair) for pair in sorted(same_data(plan))],
@@ -66,7 +67,9 @@ def plan_text(plan: Plan) -> str:
     if text := mlm_lines(plan):
         parts.append("\n".join(text))
     parts.append(cost_text(plan, cost_of(plan)))
+    noisy = sum(map(len, plan.noisy_places.values()))
     cells = f"{count_cells(plan)} cells (recipe x target x language), {count_scores(plan)} scores"
+    cells += f" and {noisy} under noise" if noisy else ""
     seeds = f"seeds {_seeds(plan, 'intermediate')} x {_seeds(plan, 'target')}"
     parts.append(f"{len(plan.runs)} runs, {cells}, {seeds}")
     if plan.later:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from stilts.config import Evaluation, RetrievalSettings, Study, TargetTask, Training
 from stilts.data.specs import SetSpec
 from stilts.errors import InputError
+from stilts.study.conditions import noises
 from stilts.study.resolve import target_training
 from stilts.tasks import (
     MULTIPLE,
@@ -40,6 +41,7 @@ class Group:
         targets: target task ids.
         stages: the chain; one stage without training tasks for an evaluation.
         evaluate: the sets that are scored.
+        noisy: the same with noisy inputs, one a language, condition and noise seed.
         support: the sets that are read beside them (`Task.support`).
     """
 
@@ -47,6 +49,7 @@ class Group:
     targets: tuple[str, ...]
     stages: tuple[Stage, ...]
     evaluate: tuple[SetSpec, ...] = ()
+    noisy: tuple[SetSpec, ...] = ()
     support: tuple[SetSpec, ...] = ()
 
 
@@ -64,6 +67,7 @@ def target_groups(study: Study) -> list[Group]:
                     other,
                     targets=other.targets + group.targets,
                     evaluate=other.evaluate + group.evaluate,
+                    noisy=other.noisy + group.noisy,
                     support=other.support + group.support,
                 )
                 break
@@ -142,18 +146,19 @@ def _group(study: Study, name: str) -> Group:
     task = get_task(name)
     training = target_training(study, task)
     evaluate, support = _evaluation_sets(study, task, training), _support_sets(study, task, training)
+    sets = {"evaluate": evaluate, "noisy": _noisy_sets(study, task, evaluate), "support": support}
     chain = list(own.train if own.train is not None else training_chain(study.training.preset, task))
     if task.untrained:
         chain = _tuned_on(name, own)
         if not chain:
-            return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), evaluate, support)
+            return Group("evaluation", (name,), (Stage((), replace(training, select="last")),), **sets)
     _check_chain(study, task, chain)
     if task.untrained:  # fine-tuned as the last training task is, then scored by a hidden layer
         task = get_task(chain[-1])
         training = target_training(study, task, name)
         if own.max_length is not None:  # that of the sentences, not of what is trained on
             training = replace(training, max_length=target_training(study, task).max_length)
-    return Group("target", (name,), tuple(_stages(study, task, chain, training, own.init_head)), evaluate, support)
+    return Group("target", (name,), tuple(_stages(study, task, chain, training, own.init_head)), **sets)
 
 
 def _tuned_on(name: str, own: TargetTask) -> list[str]:
@@ -250,6 +255,13 @@ def _evaluation_sets(study: Study, task: Task, training: Training) -> tuple[SetS
     return tuple(
         SetSpec(task.name, split, language, "evaluate", training.max_length or 0, task.version, "all", limit)
         for language in planned_languages(study, task)
+    )
+
+
+def _noisy_sets(study: Study, task: Task, evaluate: Sequence[SetSpec]) -> tuple[SetSpec, ...]:
+    clean = {spec.language: spec for spec in evaluate}
+    return tuple(
+        replace(clean[language], purpose="noise", noise=noise) for language, noise in noises(study, task, list(clean))
     )
 
 

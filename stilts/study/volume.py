@@ -169,7 +169,7 @@ class Volumes:
 
     def _scored(self, run: RunSettings, unknown: set[tuple[str, str, str]]) -> list[Rows]:
         """The rows of the evaluation sets, and of the selection sets over all validations."""
-        read = {ref.folder: ref for ref in [*run.evaluation_sets, *run.support_sets]}
+        read = {ref.folder: ref for ref in [*run.evaluation_sets, *run.noisy_sets, *run.support_sets]}
         sets = [(ref, self._scored_set(ref, run.training, False), 1) for ref in read.values()]
         if run.training.select == "best" and run.selection_sets:
             validations = math.ceil((self.steps(run) or 0) / run.training.validate_every)

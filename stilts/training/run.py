@@ -326,7 +326,7 @@ class Run:
 
         def on_cell(ref: SetRef, metrics: dict[str, float]) -> None:
             text = "  ".join(f"{m} {v:.2f}" for m, v in metrics.items()) or "predicted, the set has no labels"
-            self.log.info("%s %s %s: %s", ref.task, ref.split, ref.language, text)
+            self.log.info("%s: %s", ref.name, text)
             self.record.update()
 
         score_all(self._scorer(model), scores, self.folder, self.features, facts, on_cell)
@@ -360,7 +360,8 @@ class Run:
         """Whether all is scored with these settings and the model was removed, as it was not to be kept."""
         settings, scores = self.settings, ScoreFile(self.folder, self.settings)
         removed = not settings.keep_model and not self.model_folder.exists()
-        return removed and bool(settings.evaluation_sets) and all(map(scores.has, settings.evaluation_sets))
+        wanted = [*settings.evaluation_sets, *settings.noisy_sets]
+        return removed and bool(wanted) and all(map(scores.has, wanted))
 
     def _scorer(self, model: MultiTaskModel) -> Scorer:
         predictor = Predictor(model, self.world, check=self.votes.check)

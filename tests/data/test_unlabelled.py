@@ -11,6 +11,7 @@ import pytest
 from test_prepare import WORDS, make_tokenizer
 
 from stilts.config import DataSettings, Evaluation, ModelSettings, Study, Target
+from stilts.data.noise.kinds import Noise
 from stilts.data.prepare import prepare
 from stilts.data.shown import prepared_facts, prepared_table
 from stilts.data.specs import SetSpec
@@ -124,3 +125,10 @@ def test_xtremes_own_files(real_data: Path, study: Study, tmp_path: Path) -> Non
     specs = [SetSpec("xnli", "test", "sw", "evaluate", 64, 1, limit=20), replace(TESTS[4], limit=20)]
     made = [PreparedSet(tmp_path / "f" / ref.folder) for ref in prepare(study, specs, tmp_path / "f", progress=False)]
     assert [(len(one.examples), one.labelled) for one in made] == [(20, False), (20, False)]
+
+
+@pytest.mark.parametrize("spec", TESTS, ids=lambda spec: spec.task)
+def test_noise_needs_labels(study: Study, tmp_path: Path, spec: SetSpec) -> None:
+    noisy = replace(spec, purpose="noise", noise=Noise("swap@0.5", "swap", 0.5, 1, "text"))
+    with pytest.raises(InputError, match=f"no labels for .* of {spec.name} swap@0.5 seed 1"):
+        prepare(study, [spec, noisy], tmp_path / "f", progress=False)

@@ -29,12 +29,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def run(data: Path, folder: Path, target: dict[str, Any], split: str) -> Plan:
+def run(data: Path, folder: Path, target: dict[str, Any], split: str, *noise: dict[str, Any]) -> Plan:
     """Everything that `stilts run` does, on two ranks of this process' children."""
     study = {
         "name": "small", "output_dir": str(folder), "model": {"name": str(data / "model_random")},
         "data": {"root": str(data), "limit": {"squad_v1": {"train": 64}, "mewslix": {"train": 256}}},
-        "target": {"languages": list(LANGUAGES), **target}, "evaluation": {"split": split},
+        "target": {"languages": list(LANGUAGES), **target},
+        "evaluation": {"split": split, "conditions": ["clean", *noise]},
         "training": {"batch_size": 16, "learning_rate": 1e-3, "max_steps": 8, "max_length": 64, "select": "last",
                      "precision": "fp32", "save_every": 0},
     }  # fmt: skip
@@ -91,3 +92,48 @@ def test_mewslix_and_tatoeba_from_a_fine_tuned_model(data: Path, tmp_path: Path)
     assert layers["mewslix"] == ""
     assert int(layers["tatoeba"]) > 0
     assert steps == {"mewslix": "8", "tatoeba": "8"}
+
+
+def test_noisy_queries_and_both_sides_of_every_format(data: Path, tmp_path: Path) -> None:
+    """Also where a condition is for one language only: the others stay in the pool as they are."""
+    target = {"tasks": ["lareqa", "mewslix", "tatoeba"], "benchmark": "xtreme_r"}
+    noise = {"noise": "swap", "level": 0.3, "seeds": [1, 2], "languages": ["qaa"]}
+    both = {**noise, "seeds": [1], "where": "both", "tasks": ["lareqa", "tatoeba"]}
+    plan = run(data, tmp_path, target, "test", noise, both)
+    found = collect(plan)
+    assert (found.missing, found.problems, found.noisy_missing) == ([], [], [])
+    for task in target["tasks"]:
+        clean = predictions(plan, task, "test-qaa")
+        for name in ("swap@0.3-n1", "swap@0.3-n2", *(["swap@0.3@both-n1"] if task in both["tasks"] else [])):
+            noisy = predictions(plan, task, f"test-qaa.{name}")
+            assert [one["id"] for one in noisy] == [one["id"] for one in clean]
+            assert [one["gold"] for one in noisy if "gold" in one] == [one["gold"] for one in clean if "gold" in one]
+            assert noisy != clean
+    folders = {path.name for path in (plan.folder / "runs").glob("*/predictions/*/*@*")}
+    assert all(name.startswith("test-qaa.") for name in folders)
+    with open(plan.folder / "results" / "noise.csv", encoding="utf-8") as file:
+        assert {line.split(",")[2] for line in file} == {"language", "qaa"}
+
+
+def test_noisy_sentences_are_mined_with_the_threshold_of_clean_ones(data: Path, tmp_path: Path) -> None:
+    noise = {"noise": "drop", "level": 0.2, "seeds": [1]}
+    plan = run(data, tmp_path, {"tasks": ["bucc2018"]}, "dev", noise, {**noise, "where": "both"})
+    found = collect(plan)
+    assert (found.missing, found.problems, found.noisy_missing) == ([], [], [])
+    for language in LANGUAGES:
+        clean, *noisy = (
+            predictions(plan, "bucc2018", f"dev-{language}{name}") for name in ("", ".drop@0.2-n1", ".drop@0.2@both-n1")
+        )
+        least, most = _threshold(clean)
+        for rows in noisy:
+            assert [one["id"] for one in rows] == [one["id"] for one in clean]
+            taken, left = _threshold(rows)
+            assert taken > most
+            assert left < least
+
+
+def _threshold(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """The lowest score that was taken and the highest that was not."""
+    taken = [one["score"] for one in rows if one["prediction"] is not None]
+    left = [one["score"] for one in rows if one["prediction"] is None and "score" in one]
+    return min(taken, default=float("inf")), max(left, default=float("-inf"))

@@ -101,7 +101,6 @@ LATER = {
     "languages other than en": {"intermediate": [{**SQUAD, "languages": ["de"]}]},
     "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
-    "conditions": {"evaluation": {"conditions": ["clean", {"noise": "typo"}]}},
 }
 
 

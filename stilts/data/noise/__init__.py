@@ -1,0 +1,1 @@
+"""Noisy inputs: the same text for the same seed, made from clean evaluation sets."""
