@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from stilts.config import CLEAN
 from stilts.tasks import get_task
 
 ALL = "all"  # stands for the mean over a target's languages
@@ -32,7 +31,7 @@ def score_tags(places: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def final_scores(rows: Iterable[Mapping[str, Any]], planned: Collection[tuple[str, str]]) -> dict[str, float]:
-    """Tag -> points of a run's score rows of clean inputs, with the means over the languages of targets.
+    """Tag -> points of a run's score rows (clean inputs), with the means over the languages of targets.
 
     A target has a mean only where all languages that were to be scored are (`planned`: (target, language)). Its
     `score` is the mean of the metrics that the benchmark counts, where it counts several.
@@ -40,8 +39,6 @@ def final_scores(rows: Iterable[Mapping[str, Any]], planned: Collection[tuple[st
     values: dict[str, float] = {}
     columns: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
-        if row["condition"] != CLEAN:
-            continue
         values[tag(row["target"], row["language"], row["metric"])] = row["value"]
         columns.setdefault((row["target"], row["metric"]), {})[row["language"]] = row["value"]
     means = {

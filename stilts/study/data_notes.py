@@ -21,10 +21,11 @@ def data_notes(plan: Plan) -> str:
     """
     tasks = data_sets(dict.fromkeys(spec.task for spec in plan.specs))
     groups: dict[tuple[str, ...], list[SetSpec]] = {}
-    for spec in plan.specs:
+    sets = [spec for spec in plan.specs if spec.purpose in _USES]  # noisy ones are copies of those that are scored
+    for spec in sets:
         groups.setdefault((spec.task, spec.split, spec.part, _USES[spec.purpose]), []).append(spec)
     scored = [spec for spec in plan.specs if spec.purpose == "evaluate"]
-    folders = {spec: plan.features / spec.ref(plan.study.model, plan.study.data, scored).folder for spec in plan.specs}
+    folders = {spec: plan.features / spec.ref(plan.study.model, plan.study.data, scored).folder for spec in sets}
     rows = [
         (*key, " ".join(dict.fromkeys(spec.language for spec in own)), _examples([folders[spec] for spec in own]))
         for key, own in groups.items()

@@ -15,7 +15,7 @@ from stilts import distributed
 from stilts.board.run_board import Board
 from stilts.board.scores import final_scores
 from stilts.board.texts import environment
-from stilts.config import RetrievalSettings, RunSettings, SetRef
+from stilts.config import CLEAN, RetrievalSettings, RunSettings, SetRef
 from stilts.data.mixture import Mixture, task_shares
 from stilts.data.staged import open_set
 from stilts.data.text_rows import training_rows
@@ -339,10 +339,11 @@ class Run:
     def _publish(self, step: int, scores: ScoreFile) -> None:
         """The final scores in TensorBoard and on the model's card; rank 0."""
         self.attempt.check()
+        clean = [row for row in scores.rows if row["condition"] == CLEAN]
         if self.settings.trains_on and self.settings.keep_model:
-            write_text(self.model_folder / CARD, model_card(read_facts(self.model_folder), scores.rows))
+            write_text(self.model_folder / CARD, model_card(read_facts(self.model_folder), clean))
         planned = {(ref.task, ref.language) for ref in self.settings.evaluation_sets}
-        self.board.finish(self.settings, step, final_scores(scores.rows, planned))
+        self.board.finish(self.settings, step, final_scores(clean, planned))
 
     def _board(self, first_step: int | None, changed: bool = False) -> Board:
         """TensorBoard's files from a step on; None where this start has nothing to show but scores."""
