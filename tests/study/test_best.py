@@ -91,7 +91,7 @@ def test_halves_of_items_do_not_choose_what_they_score(tmp_path, score_row, writ
 
 
 def test_one_lucky_seed_does_not_choose_what_it_scores(tmp_path, scored, write_rows):
-    """By the mean of all seeds hellaswag is the best; a half of the seeds says what the other half's choice is worth."""
+    """By the mean of all seeds hellaswag is the best; half of the seeds say what the choice of the others is worth."""
     lucky = {1: 90.0}
     values = {"none": lambda seed: 50.0, "hellaswag": lambda seed: lucky.get(seed, 60.0), "qqp": lambda seed: 66.0}
     target = {"tasks": ["xnli"], "languages": ["en", "de"], "seeds": [1]}
