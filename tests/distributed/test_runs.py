@@ -14,6 +14,8 @@ import torch
 from harness import RankFailed, run_ranks
 from safetensors.torch import load_file, save_file
 
+from stilts.outcome import read_outcome
+
 pytestmark = pytest.mark.slow
 
 
@@ -94,6 +96,11 @@ def test_a_run_cut_off_in_training_ends_with_the_same_bytes(study: Path, config:
     assert sorted(p.name for p in (study / "runs/cut/checkpoints").iterdir()) == ["step-00000004", "step-00000006"]
     assert run("cut") == straight
     assert scores(study, "cut") == scores(study, "straight")
+    outcomes = [(study / "runs" / name / "outcome.json").read_bytes() for name in ("cut", "straight")]
+    assert outcomes[0] == outcomes[1], "the losses before the cut are counted, too"
+    outcome = read_outcome(study / "runs/cut")
+    assert (outcome.steps, outcome.chosen_step, outcome.chosen_score, outcome.bad_steps) == (9, 9, None, 0)
+    assert outcome.first_loss > 0 < outcome.last_loss != outcome.first_loss
     assert json.loads((study / "runs/cut/status.json").read_text())["restarts"] == 1
 
 
@@ -146,6 +153,9 @@ def test_best_checkpoint_is_kept_and_scored(study: Path) -> None:
     assert sorted(seen) == [3, 6, 9, 12]
     facts = json.loads((study / "runs/run/model/stilts.json").read_text())
     assert seen[facts["steps"]] == max(seen.values())
+    outcome = read_outcome(study / "runs/run")
+    assert (outcome.steps, outcome.chosen_step, outcome.chosen_on) == (12, facts["steps"], ("xnli/dev/en",))
+    assert outcome.chosen_score == pytest.approx(max(seen.values()), abs=1e-3)
     assert scores(study, "run")["xnli", "en", "accuracy"] == pytest.approx(max(seen.values()), abs=1e-3)
     row = json.loads((study / "runs/run/scores.jsonl").read_text().splitlines()[0])
     assert (row["selection"], row["step"]) == ("best:xnli/dev/en", facts["steps"])

@@ -66,7 +66,7 @@ def _write_rows(plan: Plan, rows: list[dict[str, Any]], tail: str = "") -> None:
             out.write(tail)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scored() -> Callable[..., list[dict[str, Any]]]:
     """Rows for every cell of a plan; `value` maps a cell to its score."""
 
@@ -76,13 +76,13 @@ def scored() -> Callable[..., list[dict[str, Any]]]:
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def score_row() -> Callable[..., dict[str, Any]]:
     """A score row of a cell: `score_row(plan, cell, value, **changes)`."""
     return _score_row
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_rows() -> Callable[..., None]:
     """Append rows to their runs' files: `write_rows(plan, rows, tail="")`."""
     return _write_rows

@@ -271,6 +271,10 @@ def test_every_fault_is_named_and_never_averaged(make_plan, scored, write_rows, 
         assert [reason in one["reason"] for one in content["missing"]] == [True]
         assert len(collected.problems) == (problem is not None)
         assert problem is None or problem in collected.problems[0]
+        lines = (plan.folder / "results" / "problems.txt").read_text().splitlines()
+        assert lines[:-1] == collected.problems
+        assert lines[-1].startswith(f"missing: {' '.join(cell)}: ")
+        assert reason in lines[-1]
         squad, target, language = content["recipes"]["squad"], *cell[1:]
         assert squad["tasks"][target]["languages"][language]["accuracy"] is None  # not the mean of the other seeds
         assert (squad["tasks"][target]["score"], squad["average"], squad["groups"]["classification"]) == (None,) * 3
@@ -287,6 +291,8 @@ def test_repeated_rows_are_counted(make_plan, scored, write_rows):
     rows = scored(plan, value)
     write_rows(plan, rows + rows[:2] + rows[:1])
     assert collect(plan).repeated == 3
+    text = (plan.folder / "results" / "problems.txt").read_text()
+    assert text == "3 score rows repeat another one with the same value: each score counts once\n"
 
 
 def test_runs_that_are_not_in_the_plan(make_plan, scored, write_rows):
