@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 
 PYTHON ?= python3
-# Worker processes of pytest for the slow tests, which wait a lot; 0 runs the tests one after the other, in one process.
+# Worker processes of pytest; 0 runs the tests one after the other, in one process.
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,11 +39,11 @@ demo: $(OPERATORS)  ## the whole way on generated data: sample, study, table (ab
 	$(BIN)/stilts run studies/sample.yaml
 
 test: $(OPERATORS) $(TEST_MODEL)  ## all tests but the long ones, the fast ones first
-	$(PYTEST) -m "not slow and not long"
+	$(PYTEST) $(SPREAD) -m "not slow and not long"
 	$(PYTEST) $(SPREAD) -m "slow and not long"
 
 test-fast: $(OPERATORS) $(TEST_MODEL)  ## the tests that start no processes and train nothing (under 3 minutes)
-	$(PYTEST) -m "not slow and not long"
+	$(PYTEST) $(SPREAD) -m "not slow and not long"
 
 test-long: $(OPERATORS) $(TEST_MODEL)  ## the long matrices
 	$(PYTEST) -m long --timeout 3600 || [ $$? -eq 5 ]  # 5: there is no such test

@@ -48,6 +48,7 @@ def ask(call, tmp_path, *words):
     return call("analyse", "typology", "--scores", tmp_path / "scores.csv", "permutations=999", *words)
 
 
+@pytest.mark.slow
 def test_a_planted_effect_comes_out_of_a_foreign_table(call, tmp_path, invented):
     languages, away, _ = invented
     scores(tmp_path / "scores.csv", {code: -2 * z for code, z in away.items()})
@@ -74,6 +75,7 @@ def test_a_planted_effect_comes_out_of_a_foreign_table(call, tmp_path, invented)
     assert "not held equal: script: not known" in text
 
 
+@pytest.mark.slow
 def test_a_null_table_shows_nothing(call, tmp_path, invented):
     scores(tmp_path / "scores.csv", {})
     _, out, _ = ask(call, tmp_path, f"features={invented[0]}", "--json")
@@ -82,6 +84,7 @@ def test_a_null_table_shows_nothing(call, tmp_path, invented):
     assert answer["answer"][0].startswith("It is not shown that the gain of a goes with order or sound distance; 0.")
 
 
+@pytest.mark.slow
 def test_a_planted_confound_is_named(call, tmp_path, invented):
     path, away, table = invented
     size = 2 + 0.6 * np.array([-away[code] for code in away]) + np.random.default_rng(1).normal(0, 0.3, 24)

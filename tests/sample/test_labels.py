@@ -134,6 +134,7 @@ def test_shuffled_answers_are_parts_of_their_paragraph() -> None:
                 assert any(token.part == part for token in words(paragraph.sentences[number], BASE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", SHUFFLED)
 def test_only_the_training_labels_of_the_task_change(sample: Path, shuffled: Path, task: str) -> None:
     def rows(root: Path, split: str) -> list:

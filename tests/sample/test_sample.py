@@ -48,6 +48,7 @@ def contents(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sample: Path, tmp_path: Path) -> None:
     def written(name: str, seed: int, languages: int) -> dict[str, str]:
         write_data(tmp_path / name, seed, [base_language(), *invented_languages(languages, seed)])

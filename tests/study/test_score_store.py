@@ -203,6 +203,7 @@ def test_processes_read_what_one_reads(plan, monkeypatch):
     assert anew(plan) == first
 
 
+@pytest.mark.slow
 def test_two_collectors_at_once(plan):
     first = anew(plan)
     errors = []
