@@ -31,6 +31,8 @@ def show(text: str, console: Console | None = None) -> None:
         if len(lines) > 1 and _RULE.fullmatch(lines[1]):
             print_whole(_table(lines, first), out)
             first = False
+        elif block.startswith("## "):
+            out.print("\n", _heading(block), sep="")
         else:
             out.print(_heading(block) if block.startswith("#") else _signed(block))
 
