@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -126,11 +126,14 @@ def _row(run: RunSettings, cell: Cell, value: float) -> dict[str, Any]:
     return {key: row[key] for key in KEYS}
 
 
-def measure(command: list[str]) -> tuple[float, float, float, int]:
-    """Of `stilts` with these arguments: wall and CPU seconds, peak resident memory in MB (10^6 bytes), exit code."""
+def measure(command: list[str], errors: IO[bytes] | int = subprocess.DEVNULL) -> tuple[float, float, float, int]:
+    """Of `stilts` with these arguments: wall and CPU seconds, peak resident memory in MB (10^6 bytes), exit code.
+
+    `errors` takes its stderr.
+    """
     began = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-m", "stilts", *command], **quiet)
+    words = [sys.executable, "-m", "stilts", *command]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=errors)
     _, state, usage = os.wait4(process.pid, 0)  # with the children that it has waited for
     process.returncode = os.waitstatus_to_exitcode(state)
     wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
