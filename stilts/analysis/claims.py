@@ -8,7 +8,7 @@ a claim that something changes nothing is supported where the interval leaves no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,21 +114,20 @@ def _multi(rows: pd.DataFrame, recipes: Sequence[RecipeFacts]) -> Checked:
     text = "training on all nine intermediate tasks gains 8.7 points"
     several = [one for one in recipes if len(one.tasks) > 1]
     most = max(several, key=lambda one: len(one.tasks), default=None)
-    note = f"{len(most.tasks)} tasks" if most is not None and len(most.tasks) != MOST_TASKS else ""
-    return _against_number(rows, "multi", text, most, 8.7, note)
+    if most is not None and len(most.tasks) != MOST_TASKS:
+        return replace(_absent("multi", text, 8.7), note=f"no recipe has nine tasks; {most.name} has {len(most.tasks)}")
+    return _against_number(rows, "multi", text, most, 8.7)
 
 
-def _against_number(
-    rows: pd.DataFrame, claim: str, text: str, recipe: RecipeFacts | None, published: float, note: str = ""
-) -> Checked:
+def _against_number(rows: pd.DataFrame, claim: str, text: str, recipe: RecipeFacts | None, published: float) -> Checked:
     row = _row(rows, recipe.name if recipe else None, ALL)
     if recipe is None or row is None:
         return _absent(claim, text, published, recipe.name if recipe else None)
     low, high, least = _ends(row)
     said = verdict(low, high, least, published)
-    if said == SUPPORTED and high < published:
-        note = "; ".join(filter(None, [note, f"a gain, and smaller than the paper's {published}"]))
-    return Checked(claim, text, SOURCE, recipe.name, None, published, *_numbers(row), said, note or _seeds_note(row))
+    smaller = f"a gain, and smaller than the paper's {published}" if said == SUPPORTED and high < published else ""
+    note = "; ".join(filter(None, [smaller, _seeds_note(row)]))
+    return Checked(claim, text, SOURCE, recipe.name, None, published, *_numbers(row), said, note)
 
 
 def _nearly_all(rows: pd.DataFrame, recipes: Sequence[RecipeFacts], target: str) -> Checked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -56,7 +56,9 @@ def relative_drop(clean: float, noisy: float, chance: float) -> float | None:
     return (clean - noisy) / (clean - chance) if clean > chance else None
 
 
-def noise_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def noise_table(
+    rows: Iterable[Mapping[str, Any]], missing: Collection[tuple[str, str, str, str]] = ()
+) -> list[dict[str, Any]]:
     """One row a recipe, target, language (and ALL), metric and noisy condition, with the columns COLUMNS, in points.
 
     Noise seeds are averaged within a run, then runs (intermediate and target seeds) are; `clean` is over the same runs.
@@ -65,6 +67,8 @@ def noise_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     Args:
         rows: score rows, clean and noisy ones (as in scores.csv).
+        missing: recipe, target, language and condition of cells that lack a score of some run or noise seed: they have
+            no row, and their target no mean over languages.
     """
     clean: dict[Cell, dict[Seeds, float]] = {}
     noisy: dict[tuple[Cell, str], dict[Seeds, list[float]]] = {}
@@ -79,11 +83,13 @@ def noise_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             noisy.setdefault((cell, row["condition"]), {}).setdefault(seeds, []).append(row["value"])
     table: dict[tuple[Cell, str], dict[str, Any]] = {}
     for (cell, condition), runs in noisy.items():
+        if (*cell[:3], condition) in missing:
+            continue
         both = {seeds: values for seeds, values in runs.items() if seeds in clean.get(cell, {})}
         if both:
             before = fmean(clean[cell][seeds] for seeds in both)
             table[cell, condition] = _row(cell, condition, before, list(both.values()), counts[cell])
-    return _with_means(table)
+    return _with_means(table, {(recipe, target, condition) for recipe, target, _, condition in missing})
 
 
 def _row(cell: Cell, condition: str, clean: float, runs: list[list[float]], n: int) -> dict[str, Any]:
@@ -97,15 +103,17 @@ def _row(cell: Cell, condition: str, clean: float, runs: list[list[float]], n: i
     }  # fmt: skip
 
 
-def _with_means(table: Mapping[tuple[Cell, str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, after each target's the mean over its languages where it has several."""
+def _with_means(
+    table: Mapping[tuple[Cell, str], dict[str, Any]], incomplete: Collection[tuple[str, str, str]]
+) -> list[dict[str, Any]]:
+    """The rows, after each target's the mean over its languages where it has several and none is missing."""
     groups: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for ((recipe, target, _, metric), condition), row in table.items():
         groups.setdefault((recipe, target, metric, condition), []).append(row)
     out = []
-    for rows in groups.values():
+    for (recipe, target, _, condition), rows in groups.items():
         out += rows
-        if len(rows) > 1:
+        if len(rows) > 1 and (recipe, target, condition) not in incomplete:
             known = {key: [row[key] for row in rows] for key in ("clean", "noisy", "drop", "chance", "noise_sd")}
             mean = {key: None if None in values else fmean(values) for key, values in known.items()}
             fewest = {key: min(row[key] for row in rows) for key in ("noise_seeds", "seeds")}

@@ -48,19 +48,26 @@ class Selection:
     note: str
 
 
-def chosen_on_dev(names: Sequence[str], dev: np.ndarray, test: np.ndarray) -> Selection:
+LEAST_CLUSTERS = 4
+"""Clusters of a block below which items are not divided: a half of them would say nothing, or be empty."""
+
+
+def chosen_on_dev(
+    names: Sequence[str], dev: np.ndarray, test: np.ndarray, fixed: Sequence[bool] | None = None
+) -> Selection:
     """The best recipe by dev, reported on test. The interval is over seeds.
 
     Args:
         names: of the arms, two at least.
         dev, test: (arms, seeds) scores in points of the same runs, NaN where an arm has fewer; of several target seeds
             in an intermediate seed, their mean.
+        fixed: arms without any seed, which training again would not change (the published encoder's retrieval).
     """
     assert np.array_equal(np.isnan(dev), np.isnan(test)), "the same runs on both sets"
     folds = [(dev, test, *halves) for halves in _halves(dev)]
     found = [_fold(fold) for fold in folds]
     weights = np.mean([w for _, w in found], axis=0)
-    gain = t_interval(SEEDS, np.asarray(np.nansum(weights * test)), *_seed_error([test], [weights]))
+    gain = t_interval(SEEDS, np.asarray(np.nansum(weights * test)), *_seed_error([test], [weights], fixed))
     return _selection(names, dev, test, folds, [best for best, _ in found], gain)
 
 
@@ -71,6 +78,7 @@ def cross_fitted(
     seeds: Sequence[int],
     draws: int = DRAWS,
     seed: int = 0,
+    fixed: Sequence[bool] | None = None,
 ) -> Selection:
     """The best recipe on the one set there is, averaged over its languages. The interval is over items and seeds.
 
@@ -79,7 +87,9 @@ def cross_fitted(
         arms, seeds: (runs,) each run's place in `names`, and its seed; equal ones of an arm (target seeds of one
             intermediate seed) are averaged.
         seed: of the halves and the draws.
+        fixed: as for `chosen_on_dev`.
     """
+    assert divisible(sums), "too few clusters to divide"
     random = np.random.default_rng(seed)
     units = _units(np.asarray(arms), np.asarray(seeds), len(names))
     shape = (len(names), units.shape[1] // len(names))
@@ -97,7 +107,7 @@ def cross_fitted(
     both = weighted(drawn, [0.5, 0.5])
     items = Draws(both.estimate[0], both.values[:, 0], both.df[0]).interval()
     reports = [fold[1] for fold in folds]
-    error = _seed_error(reports, [weights / 2 for _, weights in found])
+    error = _seed_error(reports, [weights / 2 for _, weights in found], fixed)
     # what both hold is not taken off: the halves are too small to tell it well, and a longer interval names no winner
     gain = combined(items, t_interval(SEEDS, items.estimate, *error))
     whole = _table(sums, units, shape)
@@ -148,11 +158,21 @@ def _table(sums: Sums, units: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(sums.scores.mean(axis=0) @ units).reshape(shape)
 
 
-def _seed_error(reports: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def divisible(sums: Sums) -> bool:
+    """Whether every block of languages has clusters enough for two halves."""
+    return all(len(block.numerator) >= LEAST_CLUSTERS for block in sums.blocks)
+
+
+def _seed_error(
+    reports: Sequence[np.ndarray], weights: Sequence[np.ndarray], fixed: Sequence[bool] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Standard error over seeds of a sum of weighted scores, one table after the other, and its degrees of freedom.
 
-    The variance is pooled over arms and tables; tables of the same runs add no degrees of freedom.
+    The variance is pooled over arms and tables; tables of the same runs add no degrees of freedom. Arms that are fixed
+    add nothing.
     """
+    if fixed is not None:
+        weights = [np.where(np.asarray(fixed)[:, None], 0.0, own) for own in weights]
     n = (~np.isnan(reports[0])).sum(axis=1)
     df = int((n - 1).sum())
     squares = [np.nansum((table - np.nanmean(table, axis=1, keepdims=True)) ** 2) for table in reports]

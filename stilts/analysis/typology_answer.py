@@ -174,7 +174,10 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 def _shown(name: str, row: Row) -> str:
     marginal, ancova, partial = row.fit(MARGINAL), row.fit(ANCOVA), row.fit(PARTIAL)
     if marginal is None:
-        ranks = f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (p {_p(row.p_holm)} after Holm)"
+        ranks = (
+            f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (permutation p of a straight line, "
+            f"families related: {_p(row.p_holm)} after Holm)"
+        )
         return f"{name} go together: {ranks}; so few languages allow no more than ranks."
     alone = f"{_slope(marginal)} a standard deviation of distance over {len(row.languages)} languages"
     equal = f"; at equal baseline {_slope(ancova)}" if ancova else ""
@@ -223,7 +226,8 @@ def _power(rows: Sequence[Row]) -> str:
     if not found:
         return f": {max(len(row.languages) for row in rows)} languages show strong relations of ranks only"
     ends = dict.fromkeys(f"{value:.2f}" for value in (min(found), max(found)))
-    return f"; {' to '.join(ends)} points a standard deviation would have been found four times in five"
+    found_by = "would have been found four times in five, before Holm's correction"
+    return f"; {' to '.join(ends)} points a standard deviation {found_by}"
 
 
 def _p(p: float) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stilts.errors import MissingCells
-from stilts.report.write import write_report
+from stilts.report.write import REPORT, write_report
 from stilts.study.board import write_board
 from stilts.study.collect import REPEATED, Collected
 from stilts.study.plan import Plan
@@ -21,7 +21,6 @@ def finish(plan: Plan, collected: Collected) -> None:
 
     Raises MissingCells if something is missing.
     """
-    write_board(plan)
     if sys.stdout.isatty():
         show(collected.table)
     else:
@@ -30,9 +29,11 @@ def finish(plan: Plan, collected: Collected) -> None:
         print(line)
     if collected.seconds >= 1:
         print(f"statistics: {collected.seconds:.1f} s", file=sys.stderr)
+    _or_say_why("TensorBoard's folder", lambda: write_board(plan))
     if collected.cells <= MOST_CELLS:
-        print(f"report: {write_report(plan)}")
+        _or_say_why("the report", lambda: print(f"report: {write_report(plan)}"))
     else:
+        (collected.folder / REPORT).unlink(missing_ok=True)  # that of an earlier call
         print(f"report: `stilts report` writes it; {collected.cells} cells take a while")
     scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
     print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
@@ -42,6 +43,14 @@ def finish(plan: Plan, collected: Collected) -> None:
     if collected.noisy_missing:
         sys.stdout.flush()
         raise MissingCells("scores under noisy inputs are missing")
+
+
+def _or_say_why(what: str, write: Callable[[], object]) -> None:
+    """Write what is made of the results: where it fails, they stand all the same."""
+    try:
+        write()
+    except Exception as error:  # of any library
+        print(f"note: {what} is not written: {type(error).__name__}: {error}")
 
 
 def _notes(collected: Collected) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stilts.analysis.selection import Selection, chosen_on_dev, cross_fitted
+from stilts.analysis.selection import Selection, chosen_on_dev, cross_fitted, divisible
 from stilts.outcome import Outcome
 from stilts.study.graded_items import TargetItems
 from stilts.study.plan import Plan
@@ -21,9 +21,10 @@ METHODS = {
     DEV_TO_TEST: "chosen on dev (by what chose the checkpoints) with half of the seeds, reported on the study's set "
     "with the rest, both ways",
     CROSS_FITTED: "chosen on half of the item clusters and seeds, scored on the rest, both ways",
-    SEEDS_ONLY: "chosen by half of the seeds, scored with the rest, both ways: no predictions are left to divide",
+    SEEDS_ONLY: "chosen by half of the seeds, scored with the rest, both ways: no predictions are left to divide, or "
+    "too few articles",
 }
-CHOSEN_BY_IT = "the score is of what chose it: neither seeds nor predictions to divide"
+CHOSEN_BY_IT = "the score is of what chose it: there is one seed of it, and no items to divide"
 """The note of a choice that could not be made on other numbers."""
 
 
@@ -60,31 +61,44 @@ def best_recipe(
     scores = rows.groupby("run")["value"].mean().reindex(runs["run"]).to_numpy(float)
     units = _units(runs, names)
     chosen = np.array([dev.get((name, table.target), np.nan) for name in runs["run"]], dtype=np.float64)
+    fixed = [bool(own) for own in _fixed(runs).reindex(names)]
     if not np.isnan(chosen).any():
-        method, found = DEV_TO_TEST, chosen_on_dev(names, _table(chosen, units), _table(scores, units))
-    elif all(name in items.runs for name in runs["run"]):
+        found = chosen_on_dev(names, _table(chosen, units), _table(scores, units), fixed)
+        return {"method": DEV_TO_TEST, **_content(found)}
+    if all(name in items.runs for name in runs["run"]):
         sums = items.sums(list(runs["run"]), get_task(table.target).score_metrics)
-        arms = [names.index(name) for name in runs["recipe"]]
-        method, found = CROSS_FITTED, cross_fitted(names, sums, arms, _outer(runs), draws)
-    else:
-        own = _table(scores, units)
-        method, found = SEEDS_ONLY, chosen_on_dev(names, own, own)
-        if own.shape[1] == 1:
-            found = replace(found, note=f"{found.note}; {CHOSEN_BY_IT}")
-    return {"method": method, **_content(found)}
+        if divisible(sums):
+            arms = [names.index(name) for name in runs["recipe"]]
+            return {
+                "method": CROSS_FITTED,
+                **_content(cross_fitted(names, sums, arms, _outer(runs), draws, fixed=fixed)),
+            }
+    own = _table(scores, units)
+    found = chosen_on_dev(names, own, own, fixed)
+    alone = any(len(units[names.index(name)]) == 1 for name in found.chosen)
+    if alone:
+        found = replace(found, note="; ".join(filter(None, [found.note, CHOSEN_BY_IT])))
+    return {"method": SEEDS_ONLY, **_content(found, apart=not alone)}
 
 
-def _content(found: Selection) -> dict[str, Any]:
+def _content(found: Selection, apart: bool = True) -> dict[str, Any]:
+    """`apart`: whether the score is of other sets, items or seeds than those that chose."""
     gain = found.gain
     return {
         "recipe": found.recipe, "chosen": list(found.chosen), "score": found.score, "reported": found.reported,
         "gain": _number(gain.estimate), "low": _number(gain.low), "high": _number(gain.high),
-        "winner": found.winner, "note": found.note,
+        "winner": found.winner, "note": found.note, "apart": apart,
     }  # fmt: skip
 
 
 def _number(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _fixed(runs: pd.DataFrame) -> pd.Series:
+    """Recipe -> whether it has no seed at all."""
+    seeded = runs["intermediate_seed"].notna() | runs["target_seed"].notna()
+    return ~seeded.groupby(runs["recipe"]).any()
 
 
 def _outer(runs: pd.DataFrame) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -67,11 +68,17 @@ def link_runs(plan: Plan, folder: Path) -> None:
 @contextlib.contextmanager
 def _folder(plan: Plan) -> Iterator[Path]:
     """What TensorBoard is opened on: the study's own folder, or a temporary one where that cannot be written."""
+    own: Path | None = None
     try:
-        yield write_board(plan)
-    except PermissionError:
-        with tempfile.TemporaryDirectory(prefix="stilts-tensorboard-") as folder:
-            yield write_board(plan, Path(folder))
+        own = write_board(plan)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    if own is not None:
+        yield own
+        return
+    with tempfile.TemporaryDirectory(prefix="stilts-tensorboard-") as folder:
+        yield write_board(plan, Path(folder))
 
 
 def _follow(plan: Plan, folder: Path) -> None:

@@ -15,7 +15,7 @@ from stilts.analysis import noise
 from stilts.files import write_text
 from stilts.json_text import json_text
 from stilts.study.data_notes import data_notes
-from stilts.study.noisy_scores import missing_noisy, noise_rows
+from stilts.study.noisy_scores import missing_noisy, noise_rows, noisy_gaps
 from stilts.study.plan import Plan
 from stilts.study.score_rows import KEYS
 from stilts.study.score_store import ScoreStore
@@ -104,7 +104,7 @@ def _collect(plan: Plan, check: bool, said: Progress) -> Collected:
 def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collected:
     content = xtreme(plan, scores)
     header, rows = marked_rows(content, plan)
-    write_text(folder / "by_language.csv", _csv(BY_LANGUAGE, by_language(plan, scores)))
+    languages = _csv(BY_LANGUAGE, by_language(plan, scores))
     began = time.perf_counter()
     # pandas and SciPy take a second to load, which a score that cannot be read need not wait for
     from stilts.study.statistics import COLUMNS, statistics
@@ -113,6 +113,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     found = statistics(plan, scores, said)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
+    write_text(folder / "by_language.csv", languages)
     write_text(folder / "deltas.csv", _csv(COLUMNS, found.deltas))
     write_text(folder / "statistics.json", json_text(found.content) + "\n")
     write_text(folder / "xtreme.csv", _csv(header, rows))
@@ -126,7 +127,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     write_text(folder / "problems.txt", "".join(f"{line}\n" for line in lines))
     write_text(folder / "data.md", data_notes(plan))
     if plan.noisy_places:
-        costs = noise.noise_table(noise_rows(scores))
+        costs = noise.noise_table(noise_rows(scores), noisy_gaps(scores))
         for name, columns, table in (
             ("noise", noise.COLUMNS, costs),
             ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),

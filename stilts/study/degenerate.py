@@ -23,6 +23,13 @@ def degenerate(plan: Plan, items: Iterable[TargetItems], outcomes: Mapping[str, 
     return [*(row for own in items for row in _one_sided(own)), *_not_fallen(plan, outcomes)]
 
 
+def examined(items: Iterable[TargetItems], outcomes: Mapping[str, Outcome]) -> dict[str, int]:
+    """How many runs were looked at: those with losses, and those with predictions of a format that is looked at."""
+    names = {run for own in items if get_task(own.target).format in _FORMATS for run in own.runs}
+    losses = sum(own.first_loss is not None for own in outcomes.values())
+    return {"runs_with_losses": losses, "runs_with_items": len(names)}
+
+
 def _one_sided(items: TargetItems) -> Iterator[Row]:
     if get_task(items.target).format not in _FORMATS:
         return

@@ -46,8 +46,9 @@ def _expected(bare: Study, run: RunSettings, recipe: Recipe) -> Training:
     if run.kind == "intermediate":
         plain = replace(recipe, budget=Budget(), select=_default(Recipe, "select"))
         return intermediate_training(bare, plain, [get_task(name) for name in recipe.tasks])
-    first = run.evaluates[0] if run.evaluates else run.trains_on[-1]
-    return target_training(bare, get_task(first))
+    if not run.evaluates:  # a stage of a chain that another follows: only the last one can choose
+        return replace(target_training(bare, get_task(run.trains_on[-1])), select="last")
+    return target_training(bare, get_task(run.evaluates[0]))
 
 
 def _bare(training: Training) -> Training:

@@ -24,6 +24,17 @@ def noise_rows(scores: Scores) -> Iterator[dict[str, Any]]:
             yield {**run, **noisy._asdict(), "value": points, "n": count}
 
 
+def noisy_gaps(scores: Scores) -> set[tuple[str, str, str, str]]:
+    """Recipe, target, language and condition of every cell that lacks a score, noisy or clean, of some run."""
+    runs = scores.runs.values()
+    conditions = {place.condition for own in runs for place in (*own.noisy, *own.noisy_missing)}
+    clean = {(own.run.recipe, own.places[i].target, own.places[i].language) for own in runs for i in own.missing}
+    noisy = {
+        (own.run.recipe, place.target, place.language, place.condition) for own in runs for place in own.noisy_missing
+    }
+    return noisy | {(*cell, condition) for cell in clean for condition in conditions}
+
+
 def missing_noisy(scores: Scores) -> list[str]:
     """One line a recipe, target, condition and reason, with the languages that lack a score."""
     languages: dict[tuple[str, str, str, str], dict[str, None]] = {}

@@ -17,7 +17,7 @@ from stilts.analysis.intervals import LEVEL
 from stilts.outcome import Outcome, read_outcome
 from stilts.study.best import METHODS as CHOICES
 from stilts.study.best import best_recipe, dev_scores
-from stilts.study.degenerate import degenerate
+from stilts.study.degenerate import degenerate, examined
 from stilts.study.deviations import deviations
 from stilts.study.graded_items import TargetItems, read_items
 from stilts.study.marks import Marks, find_marks
@@ -84,6 +84,7 @@ def statistics(plan: Plan, scores: Scores, said: Progress = lambda what, done, o
         "best_average": _best_average(best, len(plan.targets)),
         "claims": _claims(plan, tables, main, best),
         "degenerate": degenerate(plan, items, outcomes),
+        "examined": examined(items, outcomes),
         "deviations": deviations(plan),
     }
     problems = [problem for one in items for problem in one.problems]
@@ -147,7 +148,12 @@ def _claims(
     plan: Plan, tables: Sequence[ScoreTable], main: pd.DataFrame, best: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     rows = _averaged(main) if len(tables) == 1 else main
-    return checklist(rows, _facts(plan), best, plan.baseline, _baseline_scores(plan, tables), _Against(tables))
+    found = checklist(rows, _facts(plan), best, plan.baseline, _baseline_scores(plan, tables), _Against(tables))
+    over = f"over {' '.join(table.target for table in tables)}, {plan.study.evaluation.split} sets"
+    for claim in found:
+        if claim["delta"] is not None and claim["target"] is None:
+            claim["note"] = "; ".join(filter(None, [claim["note"], over]))
+    return found
 
 
 def _baseline_scores(plan: Plan, tables: Sequence[ScoreTable]) -> dict[str, float]:

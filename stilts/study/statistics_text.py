@@ -77,7 +77,9 @@ def _best(best: Mapping[str, Mapping[str, Any]], methods: Mapping[str, str]) -> 
         for target, own in best.items()
     ]  # fmt: skip
     header = ["target", "best", "chosen", "its score", "over the runner-up", "how", "note"]
-    text = "Scores are of sets, items or seeds that did not choose. " + " ".join(
+    apart = all(own["apart"] for own in best.values())
+    but = "" if apart else ", unless the note says so"
+    text = f"Scores are of sets, items or seeds that did not choose{but}. " + " ".join(
         f"{name}: {what}." for name, what in methods.items()
     )
     return ["## Best recipe for each target", text, table(header, rows)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stilts.analysis.clusters import Block, Sums
-from stilts.analysis.selection import chosen_on_dev, cross_fitted
+from stilts.analysis.selection import chosen_on_dev, cross_fitted, divisible
 
 TEN = [f"recipe{k}" for k in range(10)]
 
@@ -119,3 +119,20 @@ def test_ten_equal_recipes_give_no_winner() -> None:
     ]  # fmt: skip
     assert sum(found.winner is not None for found in crossed) <= 2
     assert np.mean([found.reported - found.score for found in crossed]) > 0.5
+
+
+def test_an_arm_without_seeds_adds_no_variance() -> None:
+    """Retrieval by the published encoder is what it is: only the other arm's seeds differ."""
+    scores = np.array([[70.0, 71.0, 72.0, 73.0], [60.0, np.nan, np.nan, np.nan]])
+    gain = chosen_on_dev(["a", "b"], scores, scores, fixed=[False, True]).gain
+    assert gain.se == pytest.approx(np.std([70, 71, 72, 73], ddof=1) / 2)
+    assert gain.df == 3
+    assert chosen_on_dev(["a", "b"], scores, scores).gain.se > gain.se
+
+
+@pytest.mark.parametrize(("clusters", "enough"), [(1, False), (3, False), (4, True)])
+def test_few_clusters_are_not_divided(clusters: int, enough: bool) -> None:
+    sums = _sums(np.full(4, 0.5), clusters, np.random.default_rng(0))
+    assert divisible(sums) == enough
+    if enough:
+        cross_fitted(["a", "b"], sums, [0, 0, 1, 1], [1, 2, 1, 2], draws=20)

@@ -14,6 +14,7 @@ from stilts.config import Study
 from stilts.outcome import Outcome, write_outcome
 from stilts.settings import read
 from stilts.study.collect import collect
+from stilts.study.deviations import deviations
 from stilts.study.plan import expand
 
 NAMES = {"hellaswag": ["hellaswag"], "qqp": ["qqp"], "ccg": ["ccg"]}
@@ -160,7 +161,6 @@ def test_one_label_for_all_and_a_loss_that_has_not_fallen(tmp_path, score_row, w
 })])  # fmt: skip
 def test_deviations_from_the_preset(pytestconfig, name, settings):
     from stilts.config import load_study
-    from stilts.study.deviations import deviations
 
     plan = expand(load_study(pytestconfig.rootpath / "studies" / f"{name}.yaml"))
     rows = deviations(plan)
@@ -172,15 +172,15 @@ def test_deviations_from_the_preset(pytestconfig, name, settings):
             assert getattr(runs[row["example"]].training, key) == row["found"] != row["expected"]
 
 
+NINE = ["anli_plus", "mnli", "qqp", "squad_v2", "squad_v1", "hellaswag", "ccg", "cosmosqa", "commonsenseqa"]
 CLAIMS = {"mnli": 7.5, "squad": 8.0, "hellaswag": 0.0, "multi": 9.0, "multi+mlm": 8.6}
 
 
 @pytest.mark.parametrize("targets", [["xnli"], ["xnli", "pawsx"]])
 def test_claims_are_checked_with_the_studys_scores(tmp_path, scored, write_rows, targets):
     recipes = [{"name": "none"}, *({"name": name, "tasks": [name]} for name in ("mnli", "hellaswag")),
-               {"name": "squad", "tasks": ["squad_v1"]}, {"name": "multi", "tasks": ["mnli", "squad_v1", "hellaswag"]},
-               {"name": "multi+mlm", "tasks": ["mnli", "squad_v1", "hellaswag"],
-                "mlm": {"share": 0.1, "languages": ["de"]}}]  # fmt: skip
+               {"name": "squad", "tasks": ["squad_v1"]}, {"name": "multi", "tasks": NINE},
+               {"name": "multi+mlm", "tasks": NINE, "mlm": {"share": 0.1, "languages": ["de"]}}]  # fmt: skip
     target = {"tasks": targets, "languages": ["en", "de"]}
     plan = make(tmp_path, intermediate=recipes, target=target, training={"select": "last", "max_steps": 4})
     rows = scored(plan, lambda cell: 60 + CLAIMS.get(cell.recipe, 0) + random.Random(cell.run).gauss(0, 0.2))
@@ -193,6 +193,36 @@ def test_claims_are_checked_with_the_studys_scores(tmp_path, scored, write_rows,
     }  # fmt: skip
     assert found["multi"]["delta"] == pytest.approx(9, abs=0.5)
     assert found["no better:mlm"]["note"].startswith("multi+mlm less multi: -0.")
+    assert found["multi"]["note"].endswith(f"over {' '.join(targets)}, dev sets"), "a claim over what this study has"
+
+
+def test_several_tasks_are_not_all_nine(tmp_path, scored, write_rows):
+    plan = make(tmp_path, {"three": ["mnli", "squad_v1", "hellaswag"]}, training={"select": "last", "max_steps": 4})
+    write_rows(plan, scored(plan, lambda cell: 60.0))
+    claim = next(one for one in best(plan)["claims"] if one["claim"] == "multi")
+    assert (claim["verdict"], claim["note"]) == ("not in this study", "no recipe has nine tasks; three has 3")
+
+
+def test_a_chain_that_the_preset_has_is_no_deviation(tmp_path):
+    plan = make(
+        tmp_path,
+        target={"benchmark": "xtreme_r", "tasks": ["xcopa"]},
+        training={"preset": "xtreme"},
+        data={},
+        seeds=[1],
+    )
+    assert any(not run.evaluates and run.kind == "target" for run in plan.runs), "a chain of two fine-tunes"
+    assert [row for row in deviations(plan) if row["setting"].startswith("target.")] == []
+
+
+def test_a_single_seed_that_chose_itself_is_said(tmp_path, scored, write_rows):
+    plan = make(tmp_path, seeds=[1], training={"select": "last", "max_steps": 4})
+    write_rows(plan, scored(plan, lambda cell: TEST[cell.recipe]))
+    collected = collect(plan)
+    own = json.loads((plan.folder / "results/statistics.json").read_text())["best"]["xnli"]
+    assert (own["method"], own["apart"], own["winner"]) == ("cross_fitted_seeds", False, None)
+    assert "the score is of what chose it" in own["note"]
+    assert "that did not choose, unless the note says so" in collected.table
 
 
 def test_one_finished_target_of_two_is_no_average(tmp_path, scored, write_rows):

@@ -123,3 +123,17 @@ def test_noisy_rows_that_cannot_be_used(plan, rows, write_rows, name):
     assert collected.missing == []
     assert len(collected.noisy_missing) == (name == "another value")
     assert json.loads((plan.folder / "results" / "xtreme.json").read_text())["missing"] == []
+
+
+def test_incomplete_noise_is_not_averaged(plan, rows, write_rows):
+    clean, noisy = rows
+    gone = next(row for row in noisy if row["target"] == "xnli" and row["language"] == "de")
+    write_rows(plan, [*clean, *(row for row in noisy if row is not gone)])
+    collect(plan)
+    found = {(r["recipe"], r["target"], r["language"], r["condition"]) for r in table(plan, "noise.csv")}
+    cell = gone["recipe"], "xnli"
+    assert (*cell, "en", gone["condition"]) in found
+    assert (*cell, "de", gone["condition"]) not in found, "one of its noise seeds or runs is not there"
+    assert (*cell, "all", gone["condition"]) not in found
+    others = {recipe for recipe, target, language, _ in found if (target, language) == ("xnli", "all")}
+    assert others - {gone["recipe"]}, "the other recipe has its mean"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stilts.board import events
+from stilts.study import board
 from stilts.study.board import write_board
 from stilts.study.plan import Plan
 
@@ -87,6 +90,25 @@ def test_a_folder_that_is_not_ours_to_write_is_shown_from_elsewhere(
     folder = write_board(plan, tmp_path / "elsewhere")
     assert [event.value for event in read(folder / plan.runs[0].run).Scalars("train/loss")] == [2.0]
     assert not (plan.folder / "tensorboard").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_read_only_study_is_shown_from_a_temporary_folder(
+    make_plan: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    plan = make_plan()
+    real = board.write_board
+
+    def write(plan: Plan, folder: Path | None = None) -> Path:
+        if folder is None:
+            raise OSError(number, "read-only")
+        return real(plan, folder)
+
+    monkeypatch.setattr(board, "write_board", write)
+    with board._folder(plan) as folder:
+        assert folder != plan.folder / "tensorboard"
+        assert folder.is_dir()
+    assert not folder.exists()
 
 
 def test_no_torch_is_imported(tmp_path: Path) -> None:
