@@ -76,7 +76,8 @@ def probe(study: Path) -> Callable[..., dict[str, Any]]:
         (("plan", "--json"), 0, 2, 1),
         (("status",), 0, 1, 1),  # status.json
         (("status", "--json"), 0, 3, 1),  # status.json, scores.jsonl and predicted.jsonl
-        (("collect",), 3, 3, 2),  # status.json is read for the settings, and again for what is missing
+        # status.json is read for the settings, for what is missing, and for the hours in the report
+        (("collect",), 3, 4, 3),
         (("submit", "--dry-run", "launch.profile=gpu", "output_dir=TMP"), 0, 2, 2),  # nothing of it is done
     ],
     ids=("plan", "plan --json", "status", "status --json", "collect", "submit"),

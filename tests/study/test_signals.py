@@ -38,11 +38,11 @@ local.TERM_TO_KILL = 1.0
 local.prepare_data = lambda *_: None
 local.command = lambda program, file, processes, devices: [sys.executable, str(program), str(file)]
 local.trainer_path = lambda: Path(sys.argv[2])
-from stilts import cli
+from stilts.report.finish import finish
 try:
     given = [f"training.save_grace={os.environ['GRACE']}"] if "GRACE" in os.environ else []
     plan = expand(load_study(sys.argv[1], given))
-    cli._report(plan, local.run_study(plan, ""))
+    finish(plan, local.run_study(plan, ""))
 except StiltsError as error:
     print(error)
     sys.exit(error.exit_code)
