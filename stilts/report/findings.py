@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stilts.report.numbers import NONE, points, signed
-from stilts.report.results import Results
+from stilts.report.results import INTERVALS, Results
 from stilts.report.tables import Cell, Table
 
 MOST_PROBLEMS = 50
@@ -58,9 +58,8 @@ def negative(results: Results) -> Table:
     """How many differences lie below 0, beside what chance gives."""
     found: Mapping[str, Any] = (results.statistics or {}).get("negative_transfer") or {}
     names = {"target": "recipe × target", "language": "recipe × target × language"}
-    overs = {"seeds": "seeds", "test_set": "test items"}
     rows = [
-        [Cell(names.get(level, level)), Cell(overs.get(one.get("interval"), NONE)), Cell(f"{one['cells']:,}"),
+        [Cell(names.get(level, level)), Cell(INTERVALS.get(one.get("interval"), NONE)), Cell(f"{one['cells']:,}"),
          Cell(f"{one['negative']:,}"), Cell(f"{one['positive']:,}"), Cell(points(one["expected"]))]
         for level, one in found.items() if one["cells"]
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stilts.report.numbers import ends, listed, p_value, plural, points, signed
-from stilts.report.results import ALL, Delta, Results
+from stilts.report.results import ALL, INTERVALS, Delta, Results
 
 ALPHA = 0.05
 VERDICTS = ("supported", "not supported", "underpowered", "not in this study")
@@ -131,8 +131,10 @@ def _claims(results: Results) -> Iterator[str]:
 def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
+        over = INTERVALS.get(found.get("interval"))
+        by = f" by intervals over {over}," if over else ""
         yield (
-            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, "
+            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target,{by} "
             f"{_lying(found['negative'], 'below')} and {_lying(found['positive'], 'above')}; chance alone gives "
             f"{points(found['expected'])} of either."
         )

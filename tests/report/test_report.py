@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from made_up import NASTY, delta, make_plan, make_up, write_deltas, write_statistics
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -17,6 +20,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from stilts.config import load_study
 from stilts.errors import InputError
+from stilts.report.results import read_results
 from stilts.report.write import script_json, write_report
 from stilts.study.plan import expand
 
@@ -150,9 +154,43 @@ def test_a_study_that_was_not_collected_is_refused(tmp_path):
         write_report(make_plan(tmp_path))
 
 
+def test_the_report_waits_for_collect(plan, monkeypatch):
+    """All results are read, and the page written, by the one who holds the lock of `collect`."""
+    lock = FileLock(plan.folder / ".collect.lock")
+    free = []
+
+    def reads(own):
+        with contextlib.suppress(Timeout), lock.acquire(timeout=0):
+            free.append(own)
+        return read_results(own)
+
+    monkeypatch.setattr("stilts.report.write.read_results", reads)
+    with lock, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(write_report, plan)
+        assert wait([waiting], timeout=0.2).not_done
+        lock.release()
+        assert waiting.result(timeout=20).is_file()
+    assert free == []
+
+
 def test_results_of_other_recipes_are_refused(plan, tmp_path):
     other = make_plan(tmp_path, intermediate=[{"name": "none"}, {"name": "qqp", "tasks": ["qqp"]}])
     with pytest.raises(InputError, match="has the recipes none, squad, mnli"):
+        write_report(other)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "languages", "why"),
+    [
+        (["xnli", "mlqa", "tatoeba", "pawsx"], {}, "the targets xnli, mlqa, tatoeba; expected .*, pawsx; run"),
+        (["xnli", "mlqa", "tatoeba"], {"xnli": ["en", "de"]}, "the xnli languages en, de, sw; expected .*: en, de;"),
+    ],
+    ids=("a target more", "a language less"),
+)
+def test_results_of_other_targets_or_languages_are_refused(plan, tmp_path, tasks, languages, why):
+    own = {"xnli": ["en", "de", "sw"], "mlqa": ["en", "de"], "tatoeba": ["de", "sw"], **languages}
+    other = make_plan(tmp_path, target={"tasks": tasks, "languages": own, "seeds": [1, 2]})
+    with pytest.raises(InputError, match=why):
         write_report(other)
 
 
