@@ -109,6 +109,11 @@ def test_what_is_not_there_is_said(plan):
     assert "None of the published claims is about what this study has" in text
 
 
+def test_supported_claims_are_no_more_than_that(plan):
+    write_statistics(plan)
+    assert "means that the interval lies above 0; the size may be smaller than claimed" in page_of(plan)
+
+
 def test_what_was_not_used_is_named(plan):
     lines = [f"scores.jsonl line {number}: {NASTY} ignored" for number in range(60)]
     problems = plan.folder / "results" / "problems.txt"
