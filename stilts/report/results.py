@@ -26,6 +26,9 @@ KINDS = {"": "seeds", "_test_set": "test items", "_combined": "seeds and test it
 INTERVALS = {"seeds": "seeds", "test_set": "test items"}
 """What `negative_transfer` of statistics.json calls an interval -> what it is over."""
 
+FALSE_WINNERS = 0.04
+"""The share of targets with a winner where all recipes are equal, as simulated."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -95,6 +98,21 @@ class Results:
     def others(self) -> list[str]:
         """The recipes that are compared with the baseline."""
         return [name for name in self.recipes if name != self.plan.baseline]
+
+    @cached_property
+    def best(self) -> dict[str, Mapping[str, Any]]:
+        """Target -> the choice of its best recipe."""
+        return dict((self.statistics or {}).get("best") or {})
+
+    @property
+    def own_choice(self) -> list[str]:
+        """The targets of which the score of the best recipe is of what chose it."""
+        return [target for target, one in self.best.items() if not one.get("apart", True)]
+
+    @property
+    def false_winners(self) -> float:
+        """How many targets would have a winner if all recipes were equal."""
+        return FALSE_WINNERS * len(self.best)
 
     @cached_property
     def over(self) -> str:

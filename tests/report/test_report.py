@@ -109,6 +109,34 @@ def test_what_is_not_there_is_said(plan):
     assert "None of the published claims is about what this study has" in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({}, ["Predictions were not looked at: no run's are here.", "Losses were not looked at: no run's are here."]),
+        (
+            {"examined": {"runs_with_items": 0, "runs_with_losses": 1}},
+            [
+                "Predictions were not looked at: no run's are here.",
+                "Of 1 run with losses none has one that did not fall.",
+            ],
+        ),
+        (
+            {"examined": {"runs_with_items": 18, "runs_with_losses": 16}},
+            [
+                "Of 18 runs with predictions none always says the same.",
+                "Of 16 runs with losses none has one that did not fall.",
+            ],
+        ),
+    ],
+    ids=("missing", "no predictions", "all"),
+)
+def test_what_was_not_examined_is_not_cleared(plan, changes, sentences):
+    write_statistics(plan, degenerate=[], **changes)
+    assert f"<p>{' '.join(sentences)}</p>".replace("'", "&#39;") in page_of(plan)
+    write_statistics(plan, **changes)
+    assert "none has one that did not fall" not in page_of(plan)  # one run is named
+
+
 def test_supported_claims_are_no_more_than_that(plan):
     write_statistics(plan)
     assert "means that the interval lies above 0; the size may be smaller than claimed" in page_of(plan)

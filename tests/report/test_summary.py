@@ -79,7 +79,8 @@ def test_what_is_said_beside_it(plan):
         "Of the 2 recipes' intervals of the average gain, 1 lies wholly above 0 (squad) and 1 lies wholly below 0 "
         "(mnli).",
         "The smaller arms have 2 seeds: below five, nothing is starred.",
-        "One recipe can be called best on 1 of 2 targets: squad on xnli; on the others no recipe can be called best.",
+        "Chosen and scored on separate data, one recipe can be called best on 1 of 2 targets: squad on xnli; on the "
+        "others no recipe can be called best. Chance alone gives 0.08.",
         "The 2 published claims: 1 supported and 1 not in this study.",
         "Of 6 comparisons of a recipe with the baseline on a target, by intervals over seeds, 1 lies wholly below 0 "
         "and 3 lie wholly above 0; chance alone gives 0.1 of either.",
@@ -93,6 +94,36 @@ def test_without_winners_none_is_named(plan):
     best = {"xnli": {"recipe": "squad", "winner": None}, "mlqa": {"recipe": "mnli", "winner": None}}
     write_statistics(plan, best=best)
     assert "no recipe can be called best on any of 2 targets" in " ".join(sentences(read_results(plan)))
+
+
+@pytest.mark.parametrize(
+    ("apart", "sentence", "column", "text"),
+    [
+        ((True, True), "Chosen and scored on separate data, no", "score, fair", "was not used to choose"),
+        ((False, False), "By scores of what chose them, no", "score", "So is the score here"),
+        ((True, False), "Chosen and scored on separate data, but for mlqa, no", "score", "Where nothing else is said"),
+    ],
+    ids=("apart", "not apart", "one apart"),
+)
+def test_a_score_of_what_chose_it_is_not_called_fair(plan, apart, sentence, column, text):
+    one = {"recipe": "squad", "winner": None, "method": "cross_fitted_seeds", "score": 61.0, "gain": 1.0}
+    targets = dict(zip(("xnli", "mlqa"), apart, strict=True))
+    write_statistics(plan, best={target: {**one, "apart": own} for target, own in targets.items()})
+    assert f"{sentence} recipe can be called best on any of 2 targets." in sentences(read_results(plan))
+    page = write_report(plan).read_text(encoding="utf-8")
+    assert f">{column}</th>" in page
+    assert text in page
+    assert ("was not used to choose" in page) == all(apart)
+    assert page.count("<small>of what chose it</small>") == apart.count(False)
+    assert "still have a winner: 0.08 of 2 here" in page
+
+
+@pytest.mark.parametrize(("expected", "text"), [(0.05, "0.05"), (0.15, "0.1"), (2.7, "2.7")])
+def test_few_by_chance_are_not_none(plan, expected, text):
+    found = {"interval": "seeds", "cells": 2, "negative": 0, "positive": 0, "expected": expected}
+    write_statistics(plan, negative_transfer={"target": found})
+    assert f"chance alone gives {text} of either" in " ".join(sentences(read_results(plan)))
+    assert f"<td>{text}</td></tr>" in write_report(plan).read_text(encoding="utf-8").split('id="negative"')[1]
 
 
 RECIPES = [{"name": "squad", "tasks": ["squad_v1"]}, {"name": "mnli", "tasks": ["mnli"]}]
