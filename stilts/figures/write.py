@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
 from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
+from stilts.tasks import TASKS
 
+_NAME = re.compile(rf"(gains|gaps|averages|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
     """Write `figures/` into results/: gains, gaps, averages and languages-<target>, as far as there are numbers.
+
+    Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
     Args:
         results: the folder that `stilts collect` wrote.
@@ -42,7 +47,16 @@ def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipe
                 written.append(path)
     if not written:
         raise InputError(f"no complete score in {results}", "a study with scores", "run it, then `stilts collect`")
+    for path in (results / "figures").iterdir():
+        if path not in written and _is_ours(path.name):
+            path.unlink()
     return written
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file has the name of a figure that is written here."""
+    found = _NAME.fullmatch(name)
+    return found is not None and (found["target"] is None or found["target"] in TASKS)
 
 
 def _figures(found: Results) -> Iterator[tuple[str, Figure]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stilts.report.numbers import NONE, points, signed
-from stilts.report.results import Results
+from stilts.report.numbers import NONE, chance, plural, points, signed
+from stilts.report.results import INTERVALS, Results
 from stilts.report.tables import Cell, Table
 
 MOST_PROBLEMS = 50
@@ -14,22 +14,27 @@ MOST_PROBLEMS = 50
 
 def best(results: Results) -> Table:
     """The best recipe per target, chosen and scored on separate data."""
-    found = results.statistics or {}
-    rows = []
-    for target, one in (found.get("best") or {}).items():
+    own, rows = results.own_choice, []
+    for target, one in results.best.items():
         low, high = one.get("low"), one.get("high")
         interval = f" [{signed(low)}, {signed(high)}]" if low is not None and high is not None else ""
         chosen = " / ".join(dict.fromkeys(one.get("chosen") or ()))
         verdict = one.get("winner") or "none can be called best"
         rows.append([
-            Cell(target), Cell(str(one["recipe"])), Cell(points(one.get("score"))), Cell(points(one.get("reported"))),
+            Cell(target), Cell(str(one["recipe"])),
+            Cell(points(one.get("score")), "of what chose it" if target in own else ""), Cell(points(one.get("reported"))),
             Cell(signed(one.get("gain")) + interval), Cell(chosen or NONE), Cell(verdict, one.get("note") or ""),
             Cell(one["method"].replace("_", " ")),
         ])  # fmt: skip
-    columns = ["target", "highest", "score, fair", "score, as chosen", "gain over runner-up", "both ways choose",
+    fair = "score" if own else "score, fair"
+    columns = ["target", "highest", fair, "score, as chosen", "gain over runner-up", "both ways choose",
                "best", "method"]  # fmt: skip
     return Table(
-        "best", "The highest recipe of each target, and its fair score", columns, rows, frozenset({0, 1, 5, 6, 7})
+        "best",
+        f"The highest recipe of each target, and its {' '.join(reversed(fair.split(', ')))}",
+        columns,
+        rows,
+        frozenset({0, 1, 5, 6, 7}),
     )
 
 
@@ -58,10 +63,9 @@ def negative(results: Results) -> Table:
     """How many differences lie below 0, beside what chance gives."""
     found: Mapping[str, Any] = (results.statistics or {}).get("negative_transfer") or {}
     names = {"target": "recipe × target", "language": "recipe × target × language"}
-    overs = {"seeds": "seeds", "test_set": "test items"}
     rows = [
-        [Cell(names.get(level, level)), Cell(overs.get(one.get("interval"), NONE)), Cell(f"{one['cells']:,}"),
-         Cell(f"{one['negative']:,}"), Cell(f"{one['positive']:,}"), Cell(points(one["expected"]))]
+        [Cell(names.get(level, level)), Cell(INTERVALS.get(one.get("interval"), NONE)), Cell(f"{one['cells']:,}"),
+         Cell(f"{one['negative']:,}"), Cell(f"{one['positive']:,}"), Cell(chance(one["expected"]))]
         for level, one in found.items() if one["cells"]
     ]  # fmt: skip
     columns = ["comparisons", "interval over", "how many", "wholly below 0", "wholly above 0", "by chance on a side"]
@@ -78,6 +82,26 @@ def degenerate(results: Results) -> Table:
     return Table(
         "degenerate", "Runs whose numbers say little", ["run", "target", "language", "what"], rows, frozenset(range(4))
     )
+
+
+def examined(results: Results) -> list[str]:
+    """What was looked at for degenerate runs, a sentence each for predictions and losses."""
+    found: Mapping[str, Any] = results.statistics or {}
+    counts: Mapping[str, int] = found.get("examined") or {}
+    some = bool(found.get("degenerate"))
+    kinds = {
+        "runs_with_items": ("predictions", "always says the same"),
+        "runs_with_losses": ("losses", "has one that did not fall"),
+    }
+    sentences = []
+    for key, (what, bad) in kinds.items():
+        if not (runs := counts.get(key, 0)):
+            sentences.append(f"{what.capitalize()} were not looked at: no run's are here.")
+        elif some:
+            sentences.append(f"Looked at: the {what} of {plural(runs, 'run')}.")
+        else:
+            sentences.append(f"Of {plural(runs, 'run')} with {what} none {bad}.")
+    return sentences
 
 
 def deviations(results: Results) -> Table:

@@ -33,6 +33,11 @@ def ends(low: float, high: float, digits: int = 1) -> str:
     return f"[{signed(low, digits)}, {signed(high, digits)}]"
 
 
+def chance(expected: float) -> str:
+    """How many chance alone gives, with a second digit below 0.1."""
+    return points(expected, 2 if expected < 0.1 else 1)
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """ "1 cell", "2 cells"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -227,9 +227,9 @@
     if (i === undefined) return [];
     return [
       [`difference to ${data.baseline}`, `${signed(own.delta[i])} points, ${own.seeds[i]} seed${own.seeds[i] === 1 ? "" : "s"} in the smaller arm`],
-      ["95 % over seeds and items", interval(own.combined[i])],
       ["95 % over seeds", interval(own.seeds_interval[i])],
       ["95 % over test items", interval(own.items[i])],
+      ["95 % over seeds and items", interval(own.combined[i])],
       ["detectable", own.detectable[i] === null ? null : `${own.detectable[i]} points`],
     ];
   }

@@ -93,7 +93,7 @@ def _deltas(results: Results) -> dict[str, list[Any]]:
         own = {one.over: [round(one.low, 3), round(one.high, 3), one.p and round(one.p, 5)] for one in delta.intervals}
         detectable = delta.detectable and round(delta.detectable, 2)
         lines.append((*key, round(delta.value, 4), delta.seeds, detectable, *(own.get(over, 0) for over in names)))
-    return _columns(lines, "recipe target language delta seeds detectable combined seeds_interval items")
+    return _columns(lines, "recipe target language delta seeds detectable seeds_interval items combined")
 
 
 def _columns(lines: Sequence[tuple[Any, ...]], names: str) -> dict[str, list[Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,14 @@ ALL = "all"  # in `target`: the mean over targets; in `language`: over languages
 SCORE = "score"  # the metric that is the mean of those that the benchmark counts
 NEEDED = ("xtreme.json", "deltas.csv", "scores.csv")
 STATISTICS = "statistics.json"
-KINDS = {"_combined": "seeds and test items", "": "seeds", "_test_set": "test items"}
-"""What the columns of an interval in deltas.csv end with -> what the interval is over, the one to show first."""
+KINDS = {"": "seeds", "_test_set": "test items", "_combined": "seeds and test items"}
+"""What the columns of an interval in deltas.csv end with -> what the interval is over; first what stars are of."""
+
+INTERVALS = {"seeds": "seeds", "test_set": "test items"}
+"""What `negative_transfer` of statistics.json calls an interval -> what it is over."""
+
+FALSE_WINNERS = 0.04
+"""The share of targets with a winner where all recipes are equal, as simulated."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Delta:
     """A recipe's difference to the baseline, in points, in one place.
 
     Attributes:
-        intervals: those there are, the one to show first.
+        intervals: those there are.
+        over: what the interval to show is over; "" where there is none in the same table.
         seeds: of the smaller arm.
         detectable: the difference that the test over seeds would find four times of five.
         p_adjusted: after the correction for `tests` tests of its family.
@@ -56,11 +63,12 @@ class Delta:
     p_adjusted: float | None = None
     tests: int = 0
     stars: str = ""
+    over: str = ""
 
     @property
     def interval(self) -> Interval | None:
         """The one to show."""
-        return self.intervals[0] if self.intervals else None
+        return next((one for one in self.intervals if one.over == self.over), None)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,26 @@ class Results:
     def others(self) -> list[str]:
         """The recipes that are compared with the baseline."""
         return [name for name in self.recipes if name != self.plan.baseline]
+
+    @cached_property
+    def best(self) -> dict[str, Mapping[str, Any]]:
+        """Target -> the choice of its best recipe."""
+        return dict((self.statistics or {}).get("best") or {})
+
+    @property
+    def own_choice(self) -> list[str]:
+        """The targets of which the score of the best recipe is of what chose it."""
+        return [target for target, one in self.best.items() if not one.get("apart", True)]
+
+    @property
+    def false_winners(self) -> float:
+        """How many targets would have a winner if all recipes were equal."""
+        return FALSE_WINNERS * len(self.best)
+
+    @cached_property
+    def over(self) -> str:
+        """What the shown intervals of targets and averages are over; "" where there are none."""
+        return next((delta.over for (_, _, language), delta in self.deltas.items() if language == ALL), "")
 
     @cached_property
     def reasons(self) -> dict[tuple[str, str, str], str]:
@@ -134,26 +162,49 @@ def read_results(plan: Plan) -> Results:
     """What `collect` wrote for a study.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results, or they are of other recipes, targets or languages.
     """
+    folder = results_folder(plan)
+    content = json.loads((folder / "xtreme.json").read_text(encoding="utf-8"))
+    _refuse_others(plan, content["recipes"], folder / "xtreme.json")
+    path = folder / STATISTICS
+    statistics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    sds = _sds(folder / "by_language.csv")
+    return Results(plan, folder, content, statistics, _deltas(folder / "deltas.csv"), sds)
+
+
+def results_folder(plan: Plan) -> Path:
+    """`results/` of a study that was collected. Raises InputError for another."""
     folder = plan.folder / "results"
     absent = [name for name in NEEDED if not (folder / name).is_file()]
     if absent:
         raise InputError(
             f"no {', '.join(absent)} in {folder}", "the results of this study", "run `stilts collect` for it first"
         )
-    content = json.loads((folder / "xtreme.json").read_text(encoding="utf-8"))
-    planned = [recipe.name for recipe in plan.recipes]
-    if list(content["recipes"]) != planned:
+    return folder
+
+
+def _refuse_others(plan: Plan, recipes: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError where results are of other recipes, targets or languages than the study's."""
+    languages: dict[tuple[str, str], dict[str, None]] = {}
+    for run in plan.runs:
+        for place in plan.places.get(run.run, ()):
+            languages.setdefault((run.recipe, place.target), {})[place.language] = None
+    _refuse_other("recipes", list(recipes), [recipe.name for recipe in plan.recipes], path)
+    for recipe, own in recipes.items():
+        _refuse_other("targets", list(own["tasks"]), list(plan.targets), path)
+        for target, task in own["tasks"].items():
+            planned = list(languages.get((recipe, target), ()))
+            _refuse_other(f"{target} languages", list(task["languages"]), planned, path)
+
+
+def _refuse_other(what: str, found: Sequence[str], planned: Sequence[str], path: Path) -> None:
+    if sorted(found) != sorted(planned):
         raise InputError(
-            f"{folder / 'xtreme.json'} has the recipes {', '.join(content['recipes'])}",
+            f"{path} has the {what} {', '.join(found)}",
             f"those of the study: {', '.join(planned)}",
             "run `stilts collect` for it again",
         )
-    path = folder / STATISTICS
-    statistics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    sds = _sds(folder / "by_language.csv")
-    return Results(plan, folder, content, statistics, _deltas(folder / "deltas.csv"), sds)
 
 
 def _deltas(path: Path) -> dict[tuple[str, str, str], Delta]:
@@ -163,7 +214,19 @@ def _deltas(path: Path) -> dict[tuple[str, str, str], Delta]:
         for row in csv.DictReader(file):
             if row["target"] == ALL or row["metric"] == _score_metric(row["target"]):
                 found[row["recipe"], row["target"], row["language"]] = _delta(row)
-    return found
+    return _of_one_kind(found)
+
+
+def _of_one_kind(found: Mapping[tuple[str, str, str], Delta]) -> dict[tuple[str, str, str], Delta]:
+    """Says which interval is shown: one kind for targets and averages, as in xtreme.md, and one for the languages of
+    a target, as in the figures.
+    """
+    groups = {key: ALL if key[2] == ALL else key[1] for key in found}
+    kinds: dict[str, set[str]] = {}
+    for key, delta in found.items():
+        kinds.setdefault(groups[key], set()).update(one.over for one in delta.intervals)
+    first = {group: next((over for over in KINDS.values() if over in own), "") for group, own in kinds.items()}
+    return {key: replace(delta, over=first[groups[key]]) for key, delta in found.items()}
 
 
 def _delta(row: Mapping[str, str]) -> Delta:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from stilts.report.numbers import ends, listed, p_value, plural, points, signed
-from stilts.report.results import ALL, Delta, Results
+from stilts.report.numbers import chance, ends, listed, p_value, plural, points, signed
+from stilts.report.results import ALL, INTERVALS, Delta, Results
 
 ALPHA = 0.05
 VERDICTS = ("supported", "not supported", "underpowered", "not in this study")
@@ -107,17 +106,23 @@ def _lying(count: int, side: str, names: Sequence[str] = ()) -> str:
 
 
 def _winners(results: Results) -> Iterator[str]:
-    best: Mapping[str, Any] = (results.statistics or {}).get("best") or {}
+    best, own = results.best, results.own_choice
     if not best:
         return
+    how = "Chosen and scored on separate data"
+    if own:
+        how = "By scores of what chose them" if len(own) == len(best) else f"{how}, but for {listed(own)}"
     winners = [f"{one['winner']} on {target}" for target, one in best.items() if one.get("winner")]
     if not winners:
         where = f"any of {len(best)} targets" if len(best) > 1 else "the one target"
-        yield f"Chosen and scored on separate halves, {_NO_BEST} on {where}."
+        yield f"{how}, {_NO_BEST} on {where}."
     else:
         others = f"; on the others {_NO_BEST}" if len(winners) < len(best) else ""
         on = f"{len(winners)} of {plural(len(best), 'target')}"
-        yield f"One recipe can be called best on {on}: {listed(winners)}{others}."
+        yield (
+            f"{how}, one recipe can be called best on {on}: {listed(winners)}{others}. Chance alone gives "
+            f"{points(results.false_winners, 2)}."
+        )
 
 
 def _claims(results: Results) -> Iterator[str]:
@@ -131,10 +136,12 @@ def _claims(results: Results) -> Iterator[str]:
 def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
+        over = INTERVALS.get(found.get("interval"))
+        by = f" by intervals over {over}," if over else ""
         yield (
-            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target, "
+            f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target,{by} "
             f"{_lying(found['negative'], 'below')} and {_lying(found['positive'], 'above')}; chance alone gives "
-            f"{points(found['expected'])} of either."
+            f"{chance(found['expected'])} of either."
         )
 
 

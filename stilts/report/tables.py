@@ -62,7 +62,8 @@ def scores(results: Results) -> Table:
         average = gains(results).get(name) if len(targets) > 1 else None
         sd = recipe["sds"]["average"]
         rows.append([_recipe(results, name), *own, Cell(points(recipe["average"]), _below(average, sd), "strong")])
-    caption = "Score in points, below it the difference to the baseline with its 95 % interval"
+    over = f" over {results.over}" if results.over else ""
+    caption = f"Score in points, below it the difference to the baseline with its 95 % interval{over}"
     return Table("scores", caption, ["recipe", *targets, "average"], rows)
 
 

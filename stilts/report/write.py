@@ -14,28 +14,32 @@ from stilts.report.cost import Took, took
 from stilts.report.curves import MOST_POINTS, Curve, read_curves
 from stilts.report.numbers import hours, points, signed
 from stilts.report.provenance import provenance
-from stilts.report.results import Results, read_results
+from stilts.report.results import Results, read_results, results_folder
 from stilts.report.summary import headline, sentences
 from stilts.study.marks import MEANINGS, SIGNS
 from stilts.study.plan import Plan
 
 REPORT = "report.html"
+COLLECT_LOCK = ".collect.lock"  # that `stilts.study.collect` holds
 _HERE = Path(__file__).parent
 
 
 def write_report(plan: Plan, out: Path | None = None) -> Path:
-    """Write the report of what `collect` wrote.
+    """Write the report of what `collect` wrote; one that is at it is waited for.
 
     Args:
         plan: the study.
         out: the file; None for `results/report.html`.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results, or they are not of this study.
     """
-    path = out or plan.folder / "results" / REPORT
-    write_text(path, render(read_results(plan)))
-    return path
+    from filelock import FileLock
+
+    path = results_folder(plan) / REPORT  # a study that was not collected gets no lock
+    with FileLock(plan.folder / COLLECT_LOCK, mode=0o664):
+        write_text(out or path, render(read_results(plan)))
+    return out or path
 
 
 def render(results: Results) -> str:
@@ -87,6 +91,8 @@ def _content(results: Results) -> dict[str, Any]:
         "largest": (signed(-largest), signed(largest)),
         "marks": [f"{SIGNS[kind]} {MEANINGS[kind]}" for kind in SIGNS if kind in marked],
         "best": findings.best(results),
+        "own_choice": results.own_choice,
+        "false_winners": points(results.false_winners, 2),
         "methods": sorted((results.statistics or {}).get("methods", {}).items()),
         "claims": findings.claims(results),
         "languages": tables.languages(results),
@@ -94,6 +100,7 @@ def _content(results: Results) -> dict[str, Any]:
         "gaps": tables.gaps(results),
         "negative": findings.negative(results),
         "degenerate": findings.degenerate(results),
+        "examined": findings.examined(results),
         "deviations": findings.deviations(results),
         "missing": findings.missing(results),
         "problems": findings.problems(results),

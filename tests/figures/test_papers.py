@@ -244,6 +244,19 @@ def test_many_recipes_take_several_pages_or_a_choice(results):
     assert {path.stem for path in written} == {"gains", "gaps", "averages", "languages-xnli", "languages-xnli-2"}
 
 
+def test_figures_of_other_results_do_not_stay(results):
+    folder = results(RECIPES, ["xnli", "mlqa"], lambda *_: 1.0, languages=["en"])
+    write_figures(folder, ["svg"])
+    own = folder / "figures" / "languages-mine.svg"
+    paged = folder / "figures" / "languages-xnli-2.png"
+    for path in (own, paged):
+        path.write_text("")
+    results(RECIPES, ["xnli"], baseline=False, languages=["en"])
+    written = write_figures(folder, ["svg"])
+    assert {path.name for path in written} == {"gaps.svg", "averages.svg", "languages-xnli.svg"}
+    assert set((folder / "figures").iterdir()) == {*written, own}
+
+
 def test_what_cannot_be_drawn_is_said(call, results, study, tmp_path):
     assert "stilts collect" in call("figures", study)[2]
     folder = results(["none"], [])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from made_up import NASTY, delta, make_plan, make_up, write_deltas, write_statistics
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -17,6 +20,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from stilts.config import load_study
 from stilts.errors import InputError
+from stilts.report.results import read_results
 from stilts.report.write import script_json, write_report
 from stilts.study.plan import expand
 
@@ -105,6 +109,39 @@ def test_what_is_not_there_is_said(plan):
     assert "None of the published claims is about what this study has" in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({}, ["Predictions were not looked at: no run's are here.", "Losses were not looked at: no run's are here."]),
+        (
+            {"examined": {"runs_with_items": 0, "runs_with_losses": 1}},
+            [
+                "Predictions were not looked at: no run's are here.",
+                "Of 1 run with losses none has one that did not fall.",
+            ],
+        ),
+        (
+            {"examined": {"runs_with_items": 18, "runs_with_losses": 16}},
+            [
+                "Of 18 runs with predictions none always says the same.",
+                "Of 16 runs with losses none has one that did not fall.",
+            ],
+        ),
+    ],
+    ids=("missing", "no predictions", "all"),
+)
+def test_what_was_not_examined_is_not_cleared(plan, changes, sentences):
+    write_statistics(plan, degenerate=[], **changes)
+    assert f"<p>{' '.join(sentences)}</p>".replace("'", "&#39;") in page_of(plan)
+    write_statistics(plan, **changes)
+    assert "none has one that did not fall" not in page_of(plan)  # one run is named
+
+
+def test_supported_claims_are_no_more_than_that(plan):
+    write_statistics(plan)
+    assert "means that the interval lies above 0; the size may be smaller than claimed" in page_of(plan)
+
+
 def test_what_was_not_used_is_named(plan):
     lines = [f"scores.jsonl line {number}: {NASTY} ignored" for number in range(60)]
     problems = plan.folder / "results" / "problems.txt"
@@ -150,9 +187,43 @@ def test_a_study_that_was_not_collected_is_refused(tmp_path):
         write_report(make_plan(tmp_path))
 
 
+def test_the_report_waits_for_collect(plan, monkeypatch):
+    """All results are read, and the page written, by the one who holds the lock of `collect`."""
+    lock = FileLock(plan.folder / ".collect.lock")
+    free = []
+
+    def reads(own):
+        with contextlib.suppress(Timeout), lock.acquire(timeout=0):
+            free.append(own)
+        return read_results(own)
+
+    monkeypatch.setattr("stilts.report.write.read_results", reads)
+    with lock, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(write_report, plan)
+        assert wait([waiting], timeout=0.2).not_done
+        lock.release()
+        assert waiting.result(timeout=20).is_file()
+    assert free == []
+
+
 def test_results_of_other_recipes_are_refused(plan, tmp_path):
     other = make_plan(tmp_path, intermediate=[{"name": "none"}, {"name": "qqp", "tasks": ["qqp"]}])
     with pytest.raises(InputError, match="has the recipes none, squad, mnli"):
+        write_report(other)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "languages", "why"),
+    [
+        (["xnli", "mlqa", "tatoeba", "pawsx"], {}, "the targets xnli, mlqa, tatoeba; expected .*, pawsx; run"),
+        (["xnli", "mlqa", "tatoeba"], {"xnli": ["en", "de"]}, "the xnli languages en, de, sw; expected .*: en, de;"),
+    ],
+    ids=("a target more", "a language less"),
+)
+def test_results_of_other_targets_or_languages_are_refused(plan, tmp_path, tasks, languages, why):
+    own = {"xnli": ["en", "de", "sw"], "mlqa": ["en", "de"], "tatoeba": ["de", "sw"], **languages}
+    other = make_plan(tmp_path, target={"tasks": tasks, "languages": own, "seeds": [1, 2]})
+    with pytest.raises(InputError, match=why):
         write_report(other)
 
 

@@ -41,10 +41,26 @@ def test_nothing_is_called_best_that_may_be_luck(plan, row, why):
     assert "no recipe can be called best" in text
 
 
-def test_the_interval_over_seeds_and_items_is_shown_first(plan):
-    both = {"low_combined": -1.0, "high_combined": 5.0}
-    text = said(plan, delta("squad", value=2.0, **SEEDS, **both))
-    assert "95 % interval [−1.0, +5.0] over seeds and test items holds 0" in text
+def test_the_interval_that_stars_are_of_is_shown_everywhere(plan):
+    """As in xtreme.md and the figures: one kind in a table, over seeds where there is any."""
+    others = {"low_test_set": 1.0, "high_test_set": 3.0, "low_combined": -1.0, "high_combined": 5.0}
+    only_items = {"low_test_set": -9.0, "high_test_set": 9.0}
+    text = said(
+        plan, delta("squad", value=2.0, **SEEDS, **others), delta("squad", "xnli", value=2.0, **SEEDS, **others),
+        delta("squad", "mlqa", value=1.0, **only_items), delta("squad", "xnli", "de", 1.5, **only_items),
+    )  # fmt: skip
+    assert text.startswith("squad gains +2.0 points over none on average (95 % interval [+0.5, +3.5] over seeds)")
+    results = read_results(plan)
+    shown = {key[1:]: delta.interval and delta.interval.over for key, delta in results.deltas.items()}
+    assert shown == {
+        ("all", "all"): "seeds",
+        ("xnli", "all"): "seeds",
+        ("mlqa", "all"): None,
+        ("xnli", "de"): "test items",
+    }
+    page = write_report(plan).read_text(encoding="utf-8")
+    assert page.count("<small>+2.0\n[+0.5, +3.5]</small>") == 2
+    assert "with its 95 % interval over seeds</p>" in page
 
 
 def test_no_recipe_gains(plan):
@@ -63,10 +79,11 @@ def test_what_is_said_beside_it(plan):
         "Of the 2 recipes' intervals of the average gain, 1 lies wholly above 0 (squad) and 1 lies wholly below 0 "
         "(mnli).",
         "The smaller arms have 2 seeds: below five, nothing is starred.",
-        "One recipe can be called best on 1 of 2 targets: squad on xnli; on the others no recipe can be called best.",
+        "Chosen and scored on separate data, one recipe can be called best on 1 of 2 targets: squad on xnli; on the "
+        "others no recipe can be called best. Chance alone gives 0.08.",
         "The 2 published claims: 1 supported and 1 not in this study.",
-        "Of 6 comparisons of a recipe with the baseline on a target, 1 lies wholly below 0 and 3 lie wholly above 0; "
-        "chance alone gives 0.1 of either.",
+        "Of 6 comparisons of a recipe with the baseline on a target, by intervals over seeds, 1 lies wholly below 0 "
+        "and 3 lie wholly above 0; chance alone gives 0.1 of either.",
         "3 of 21 cells have no score; averages over them are left out, not made smaller.",
         "1 run looks degenerate: see why before a number of theirs is used.",
         "1 setting differs from the preset.",
@@ -77,6 +94,36 @@ def test_without_winners_none_is_named(plan):
     best = {"xnli": {"recipe": "squad", "winner": None}, "mlqa": {"recipe": "mnli", "winner": None}}
     write_statistics(plan, best=best)
     assert "no recipe can be called best on any of 2 targets" in " ".join(sentences(read_results(plan)))
+
+
+@pytest.mark.parametrize(
+    ("apart", "sentence", "column", "text"),
+    [
+        ((True, True), "Chosen and scored on separate data, no", "score, fair", "was not used to choose"),
+        ((False, False), "By scores of what chose them, no", "score", "So is the score here"),
+        ((True, False), "Chosen and scored on separate data, but for mlqa, no", "score", "Where nothing else is said"),
+    ],
+    ids=("apart", "not apart", "one apart"),
+)
+def test_a_score_of_what_chose_it_is_not_called_fair(plan, apart, sentence, column, text):
+    one = {"recipe": "squad", "winner": None, "method": "cross_fitted_seeds", "score": 61.0, "gain": 1.0}
+    targets = dict(zip(("xnli", "mlqa"), apart, strict=True))
+    write_statistics(plan, best={target: {**one, "apart": own} for target, own in targets.items()})
+    assert f"{sentence} recipe can be called best on any of 2 targets." in sentences(read_results(plan))
+    page = write_report(plan).read_text(encoding="utf-8")
+    assert f">{column}</th>" in page
+    assert text in page
+    assert ("was not used to choose" in page) == all(apart)
+    assert page.count("<small>of what chose it</small>") == apart.count(False)
+    assert "still have a winner: 0.08 of 2 here" in page
+
+
+@pytest.mark.parametrize(("expected", "text"), [(0.05, "0.05"), (0.15, "0.1"), (2.7, "2.7")])
+def test_few_by_chance_are_not_none(plan, expected, text):
+    found = {"interval": "seeds", "cells": 2, "negative": 0, "positive": 0, "expected": expected}
+    write_statistics(plan, negative_transfer={"target": found})
+    assert f"chance alone gives {text} of either" in " ".join(sentences(read_results(plan)))
+    assert f"<td>{text}</td></tr>" in write_report(plan).read_text(encoding="utf-8").split('id="negative"')[1]
 
 
 RECIPES = [{"name": "squad", "tasks": ["squad_v1"]}, {"name": "mnli", "tasks": ["mnli"]}]
