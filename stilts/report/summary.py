@@ -137,7 +137,7 @@ def _claims(results: Results) -> Iterator[str]:
 def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
-        over = INTERVALS.get(found.get("interval"))
+        over = INTERVALS.get(found.get("interval") or "")
         by = f" by intervals over {over}," if over else ""
         yield (
             f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target,{by} "
