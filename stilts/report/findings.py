@@ -22,7 +22,8 @@ def best(results: Results) -> Table:
         verdict = one.get("winner") or "none can be called best"
         rows.append([
             Cell(target), Cell(str(one["recipe"])),
-            Cell(points(one.get("score")), "of what chose it" if target in own else ""), Cell(points(one.get("reported"))),
+            Cell(points(one.get("score")), "of what chose it" if target in own else ""),
+            Cell(points(one.get("reported"))),
             Cell(signed(one.get("gain")) + interval), Cell(chosen or NONE), Cell(verdict, one.get("note") or ""),
             Cell(one["method"].replace("_", " ")),
         ])  # fmt: skip
@@ -126,6 +127,17 @@ def missing(results: Results) -> Table:
     ]
     columns = ["recipe", "target", "languages", "cells", "reason"]
     return Table("missing", "Cells without a score", columns, rows, frozenset({0, 1, 2, 4}))
+
+
+def noisy_missing(results: Results) -> Table:
+    """Missing scores under noisy conditions, the languages of one reason in a row."""
+    rows = [
+        [Cell(gap.recipe), Cell(gap.target), Cell(gap.condition), Cell(gap.languages, "", "wide"),
+         Cell(gap.reason, "", "wide")]
+        for gap in results.noisy_gaps
+    ]  # fmt: skip
+    columns = ["recipe", "target", "condition", "languages", "reason"]
+    return Table("noisy-missing", "Noisy inputs without a score", columns, rows, frozenset(range(5)))
 
 
 def problems(results: Results) -> Table:

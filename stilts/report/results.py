@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stilts.config import CLEAN
 from stilts.errors import InputError
@@ -26,6 +26,7 @@ KINDS = {"": "seeds", "_test_set": "test items", "_combined": "seeds and test it
 INTERVALS = {"seeds": "seeds", "test_set": "test items"}
 """What `negative_transfer` of statistics.json calls an interval -> what it is over."""
 
+MISSING = "missing: "  # what a line of problems.txt about a missing score starts with
 FALSE_WINNERS = 0.04
 """The share of targets with a winner where all recipes are equal, as simulated."""
 
@@ -69,6 +70,16 @@ class Delta:
     def interval(self) -> Interval | None:
         """The one to show."""
         return next((one for one in self.intervals if one.over == self.over), None)
+
+
+class NoisyGap(NamedTuple):
+    """Missing scores under one noisy condition; languages with spaces between."""
+
+    recipe: str
+    target: str
+    languages: str
+    condition: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -127,9 +138,24 @@ class Results:
     @cached_property
     def problems(self) -> list[str]:
         """The lines of problems.txt about what was found and not used; missing cells are in `reasons`."""
+        return [line for line in self._lines if line and not line.startswith(MISSING)]
+
+    @cached_property
+    def noisy_gaps(self) -> list[NoisyGap]:
+        """The lines of problems.txt about missing scores under noisy conditions."""
+        found = []
+        for line in self._lines if self.plan.noisy_places else ():
+            where, _, reason = line.removeprefix(MISSING).partition(": ")
+            places, under, condition = where.partition(" under ")
+            if line.startswith(MISSING) and under:
+                recipe, target, languages = places.split(" ", 2)
+                found.append(NoisyGap(recipe, target, languages, condition, reason))
+        return found
+
+    @cached_property
+    def _lines(self) -> list[str]:
         path = self.folder / "problems.txt"
-        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []  # texts may hold U+2028
-        return [line for line in lines if line and not line.startswith("missing: ")]
+        return path.read_text(encoding="utf-8").split("\n") if path.is_file() else []  # texts may hold U+2028
 
     @cached_property
     def unlabelled(self) -> set[tuple[str, str, str]]:

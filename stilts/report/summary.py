@@ -42,6 +42,7 @@ def sentences(results: Results) -> list[str]:
         *_claims(results),
         *_lost(results),
         _missing(results),
+        *_noisy_missing(results),
         *_doubts(results),
     ]
 
@@ -136,7 +137,7 @@ def _claims(results: Results) -> Iterator[str]:
 def _lost(results: Results) -> Iterator[str]:
     found = ((results.statistics or {}).get("negative_transfer") or {}).get("target") or {}
     if found.get("cells"):
-        over = INTERVALS.get(found.get("interval"))
+        over = INTERVALS.get(found.get("interval") or "")
         by = f" by intervals over {over}," if over else ""
         yield (
             f"Of {plural(found['cells'], 'comparison')} of a recipe with the baseline on a target,{by} "
@@ -149,9 +150,19 @@ def _missing(results: Results) -> str:
     cells = sum(1 for _ in results.cells())
     bare, absent = len(results.unlabelled), len(results.reasons)
     if not absent:
-        return f"Nothing is missing: all {plural(cells, 'cell')} (recipe × target × language) have a score."
+        clean = "clean cell" if results.plan.noisy_places else "cell"
+        start = "All" if results.noisy_gaps else "Nothing is missing: all"
+        return f"{start} {plural(cells, clean)} (recipe × target × language) have a score."
     why = f", {bare} of them because the test set has no labels" if bare else ""
     return f"{absent} of {plural(cells, 'cell')} have no score{why}; averages over them are left out, not made smaller."
+
+
+def _noisy_missing(results: Results) -> Iterator[str]:
+    gaps = {
+        (gap.recipe, gap.target, gap.condition, code) for gap in results.noisy_gaps for code in gap.languages.split()
+    }
+    if gaps:
+        yield f"Under noisy inputs {plural(len(gaps), 'cell')} (with the condition) lack a score: see Missing cells."
 
 
 def _doubts(results: Results) -> Iterator[str]:

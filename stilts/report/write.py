@@ -103,6 +103,8 @@ def _content(results: Results) -> dict[str, Any]:
         "examined": findings.examined(results),
         "deviations": findings.deviations(results),
         "missing": findings.missing(results),
+        "noisy_missing": findings.noisy_missing(results),
+        "noisy": bool(plan.noisy_places),
         "problems": findings.problems(results),
         "curves": [(curve, _drawn(curve)) for curve in curves],
         "curve_points": MOST_POINTS,

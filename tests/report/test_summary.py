@@ -147,6 +147,28 @@ def test_a_study_of_another_shape_has_its_report(tmp_path, changes, start):
     assert text.count("<section") == text.count("</section>") == 12
 
 
+def test_missing_scores_of_noisy_inputs_are_said(tmp_path):
+    swap = {"noise": "swap", "level": 0.1, "seeds": [1, 2], "tasks": ["mlqa"]}
+    plan = make_plan(tmp_path, evaluation={"conditions": ["clean", swap]})
+    make_up(plan)
+    results = read_results(plan)
+    found = sentences(results)
+    assert "All 21 clean cells (recipe × target × language) have a score." in found
+    assert "Under noisy inputs 6 cells (with the condition) lack a score: see Missing cells." in found
+    assert {gap[:4] for gap in results.noisy_gaps} == {(name, "mlqa", "en de", "swap@0.1") for name in results.recipes}
+    page = write_report(plan).read_text(encoding="utf-8")
+    assert "<code>results/noise.csv</code>" in page
+    assert (
+        page.split('id="noisy-missing"')[1].count('<td class="t">swap@0.1</td>') == 6
+    )  # each of two runs has its reason
+    assert "Nothing is missing" not in page
+    assert "<p>None.</p>" not in page.split('id="gone"')[1]
+    (plan.folder / "results" / "problems.txt").write_text("", encoding="utf-8")
+    assert "Nothing is missing: all 21 clean cells (recipe × target × language) have a score." in sentences(
+        read_results(plan)
+    )
+
+
 def test_a_study_that_was_not_run(tmp_path):
     plan = make_plan(tmp_path)
     collect(plan)
