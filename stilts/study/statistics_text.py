@@ -61,7 +61,7 @@ def _negative(content: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [
         f"{own['negative']} of {own['cells']} cells of recipe and {what} lost and {own['positive']} gained, by "
         f"intervals over {over[own['interval']]} wholly below or above 0; chance alone gives about "
-        f"{own['expected']:.1f} of either."
+        f"{own['expected']:.{1 if own['expected'] >= 0.1 else 2}f} of either."
         for what, own in (("target", content["target"]), ("language", content["language"]))
         if own["cells"]
     ]
