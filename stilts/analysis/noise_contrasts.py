@@ -58,12 +58,11 @@ def contrasts(cells: pd.DataFrame, comparisons: Sequence[tuple[str, str, str]]) 
     for comparison, recipe, against in comparisons:
         both = cells[cells["recipe"].isin([recipe, against])]
         own, found = seeds.differences(both, against, _POOL)
-        averaged = (own["language"] == ALL).to_numpy()
-        least = detectable(*(np.where(averaged, part, np.nan) for part in (found.se, found.df)))
+        df = np.where(own["language"] == ALL, found.df, np.nan)
         parts.append(
             own[[*_CELL, "seeds", "scope"]].assign(
                 comparison=comparison, against=against, estimate=found.estimate, low=found.low, high=found.high,
-                p=found.p, se=found.se, df=found.df, detectable=least,
+                p=found.p, se=found.se, df=found.df, detectable=detectable(found.se, df),
             )
         )  # fmt: skip
     rows = pd.concat(parts, ignore_index=True)

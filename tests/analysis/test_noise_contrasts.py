@@ -90,3 +90,23 @@ def test_the_mean_of_a_recipe(values):
     seeds = units(values, "a", "swap")
     low, high = stats.t.interval(0.95, 3, seeds.mean(), stats.sem(seeds))
     assert (row["value"], row["low"], row["high"], row["df"]) == pytest.approx((seeds.mean(), low, high, 3))
+
+
+def test_an_encoder_without_seeds_stands_beside_seeded_targets(values):
+    """Retrieval by the published encoder: its score has no seed, so the interval is over the recipe's."""
+    own = values[(values["target"] == "t") & (values["target_seed"] == "1") & (values["recipe"] != "c")]
+    own = own.assign(target_seed=np.nan)
+    bare = own["recipe"] == "b"
+    fixed = own[bare & (own["intermediate_seed"] == "1")].assign(intermediate_seed=np.nan)
+    alone = pd.concat([own[~bare], fixed], ignore_index=True)
+    rows = contrasts(cells_of(alone), [(BASELINE, "a", "b")]).set_index(["kind", "target"])
+    seeds, level = units(alone, "a", "swap"), fixed.loc[fixed["kind"] == "swap", "value"].mean()
+    low, high = stats.t.interval(0.95, 3, seeds.mean() - level, stats.sem(seeds))
+    row = rows.loc[("swap", ALL)]
+    assert (row["low"], row["high"], row["df"]) == pytest.approx((low, high, 3))
+    seeded = values[(values["target"] == "u") & (values["recipe"] != "c")]
+    other = seeded[~((seeded["recipe"] == "b") & (seeded["intermediate_seed"] != "1"))].copy()
+    other.loc[other["recipe"] == "b", "intermediate_seed"] = np.nan
+    both = contrasts(cells_of(pd.concat([alone, other], ignore_index=True)), [(BASELINE, "a", "b")])
+    both = both.set_index(["kind", "target", "language"])["estimate"]
+    assert both["swap", ALL, ALL] == pytest.approx((both["swap", "t", ALL] + both["swap", "u", ALL]) / 2)
