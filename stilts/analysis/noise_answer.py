@@ -203,8 +203,8 @@ def _not_shown(recipe: str, against: str, slopes: pd.DataFrame) -> list[str]:
         found = " or ".join(f"{row.kind} ({_slope(row)})" for row in rest.itertuples())
         ends = dict.fromkeys(f"{value:.2f}" for value in (rest["detectable"].min(), rest["detectable"].max()))
         out.append(
-            f"It is not shown that {recipe} keeps more or less of the score than {against} under {found}, "
-            f"for each 0.1 of level; {' to '.join(ends)} points would have been found four times in five."
+            f"It is not shown that {recipe} keeps more or less of the score than {against} under {found}, for each 0.1 of "
+            f"level; {' to '.join(ends)} points would have been found four times in five, before Holm's correction."
         )
     none = slopes.loc[slopes["verdict"] == NO_INTERVAL, "kind"]
     if len(none):
