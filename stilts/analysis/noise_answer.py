@@ -9,22 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from stilts.analysis.families import ALL
 from stilts.analysis.language_effects import baseline_of
 from stilts.analysis.noise import chance, noise_areas, noise_table
 from stilts.analysis.noise_contrasts import BASELINE, PAIR, cells_of, contrasts, means
 from stilts.analysis.noise_runs import KEPT, SLOPE, noisy_runs
-from stilts.analysis.power import ALPHA
+from stilts.analysis.noise_words import mean_of, overall, sentences, signed, verdict
 from stilts.analysis.wording import finite, p_text
 from stilts.errors import InputError
 from stilts.settings import setting
 from stilts.table import table
 
-MORE, LESS, NOT_SHOWN, NO_INTERVAL = "keeps more", "keeps less", "not shown", "no interval"
 HEADER = (
     "recipe", "against", "kind", "points/0.1 level", "95 %", "df", "p (Holm)", "kept %", "against %", "verdict",
 )  # fmt: skip
-_PLACE = ["measure", "kind", "target", "language"]
 
 
 @dataclass
@@ -94,40 +91,11 @@ def ask(scores: pd.DataFrame, settings: NoiseSettings) -> NoiseAnswer:
     rows = contrasts(cells, comparisons)
     if rows.empty:
         raise InputError("no two recipes to compare under noise", "noisy scores of both", "give another table")
-    rows["verdict"] = [verdict(*row) if row[0] == SLOPE else "" for row in _columns(rows)]
+    rows["verdict"] = [verdict(*row[1:]) if row[0] == SLOPE else "" for row in _columns(rows)]
     curves = noise_table(scores.to_dict("records"), guessed=guessed)
     notes = [*runs.notes, *_notes(settings, comparisons, rows)]
     found = means(cells)
     return NoiseAnswer("noise", sentences(rows, found), rows, found, curves, noise_areas(curves), notes)
-
-
-def verdict(measure: str, estimate: float, p_holm: float) -> str:
-    """What the slope of a difference on the level says after Holm's correction, at 5 %."""
-    if pd.isna(p_holm):
-        return NO_INTERVAL
-    if p_holm > ALPHA:
-        return NOT_SHOWN
-    return MORE if estimate > 0 else LESS
-
-
-def sentences(rows: pd.DataFrame, recipes: pd.DataFrame) -> list[str]:
-    """The answer: first of the matched pairs, then of each recipe against the baseline."""
-    whole = _overall(rows)
-    out = []
-    for comparison, recipe, against in dict.fromkeys(_keys(whole[whole["measure"] == SLOPE])):
-        mine = (whole["recipe"] == recipe) & (whole["against"] == against) & (whole["comparison"] == comparison)
-        slopes, kept = whole[mine & (whole["measure"] == SLOPE)], whole[mine & (whole["measure"] == KEPT)]
-        if comparison == PAIR:
-            out.append(_summary(recipe, against, slopes))
-        shares = dict(zip(kept["kind"], kept.itertuples(), strict=True))
-        said = slopes[slopes["verdict"].isin([MORE, LESS])]
-        out += [_shown(row, shares.get(row.kind), recipes) for row in said.itertuples()]
-        out += _not_shown(recipe, against, slopes)
-    if not (whole["comparison"] == PAIR).any():
-        out.insert(
-            0, "Multilingual and English intermediate training are not compared: no two matched recipes are told."
-        )
-    return out
 
 
 def _comparisons(scores: pd.DataFrame, baseline: str | None, settings: NoiseSettings) -> list[tuple[str, str, str]]:
@@ -160,88 +128,26 @@ def _guessed(given: Mapping[str, float], target: str, metric: str, n: int) -> fl
     return given[target] if target in given else chance(target, metric, n)
 
 
-def _overall(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[(rows["target"] == ALL) & (rows["language"] == ALL)]
-
-
 def _columns(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
     return list(zip(rows["measure"], rows["estimate"], rows["p_adjusted"], strict=True))
 
 
-def _keys(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return list(zip(rows["comparison"], rows["recipe"], rows["against"], strict=True))
-
-
-def _summary(recipe: str, english: str, slopes: pd.DataFrame) -> str:
-    count = slopes["verdict"].value_counts()
-    return (
-        f"Multilingual against English intermediate training ({recipe} against {english}): of {len(slopes)} kinds of "
-        f"noise it keeps more of the score under {count.get(MORE, 0)} and less under {count.get(LESS, 0)}; "
-        f"for {count.get(NOT_SHOWN, 0) + count.get(NO_INTERVAL, 0)} neither is shown."
-    )
-
-
-def _shown(row: Any, kept: Any, recipes: pd.DataFrame) -> str:
-    first = (
-        f"{row.recipe} {row.verdict} of the score than {row.against} under {row.kind}: their difference changes by "
-        f"{_slope(row)}, for each 0.1 of level (p {p_text(row.p_adjusted)} after Holm, {row.df:.1f} degrees of freedom)"
-    )
-    if kept is None:
-        return f"{first}."
-    mine, theirs = (_mean(recipes, name, KEPT, row.kind) for name in (row.recipe, row.against))
-    share = f"{_signed(kept.estimate)}, 95 % {_signed(kept.low)} to {_signed(kept.high)}"
-    out = f"{first}; of what is above chance it keeps {mine:.1f} % and {row.against} {theirs:.1f} % ({share})"
-    if (kept.high < 0 and row.estimate > 0) or (kept.low > 0 and row.estimate < 0):
-        out += ", so in points and as a share above chance the answers differ"
-    return f"{out}."
-
-
-def _not_shown(recipe: str, against: str, slopes: pd.DataFrame) -> list[str]:
-    out = []
-    rest = slopes[slopes["verdict"] == NOT_SHOWN]
-    if len(rest):
-        found = " or ".join(f"{row.kind} ({_slope(row)})" for row in rest.itertuples())
-        ends = dict.fromkeys(f"{value:.2f}" for value in (rest["detectable"].min(), rest["detectable"].max()))
-        out.append(
-            f"It is not shown that {recipe} keeps more or less of the score than {against} under {found}, for each 0.1 of "
-            f"level; {' to '.join(ends)} points would have been found four times in five, before Holm's correction."
-        )
-    none = slopes.loc[slopes["verdict"] == NO_INTERVAL, "kind"]
-    if len(none):
-        out.append(f"On {recipe} against {against} under {' or '.join(none)} nothing can be said: one seed a recipe.")
-    return out
-
-
 def _report_rows(rows: pd.DataFrame, recipes: pd.DataFrame) -> list[tuple[str, ...]]:
     out: list[tuple[str, ...]] = []
-    for row in _overall(rows).itertuples():
+    for row in overall(rows).itertuples():
         if row.measure == SLOPE:
-            shares = [_mean(recipes, name, KEPT, str(row.kind)) for name in (row.recipe, row.against)]
+            shares = [mean_of(recipes, name, KEPT, str(row.kind)) for name in (row.recipe, row.against)]
             df = "–" if pd.isna(row.df) else f"{row.df:.1f}"
-            ends = "–" if pd.isna(row.low) else f"{_signed(row.low)} to {_signed(row.high)}"
+            ends = "–" if pd.isna(row.low) else f"{signed(row.low)} to {signed(row.high)}"
             kept = ("–" if pd.isna(share) else f"{share:.1f}" for share in shares)
-            cells = (row.recipe, row.against, row.kind, _signed(row.estimate), ends, df, p_text(row.p_adjusted))
+            cells = (row.recipe, row.against, row.kind, signed(row.estimate), ends, df, p_text(row.p_adjusted))
             out.append((*map(str, cells), *kept, str(row.verdict)))
     return out
 
 
-def _mean(recipes: pd.DataFrame, recipe: Any, measure: str, kind: str) -> float:
-    places = (measure, kind, ALL, ALL)
-    own = (recipes[_PLACE] == places).all(axis=1) & (recipes["recipe"] == recipe)
-    return float(recipes.loc[own, "value"].iloc[0]) if own.any() else float("nan")
-
-
-def _slope(row: Any) -> str:
-    return f"{_signed(row.estimate)} points, 95 % {_signed(row.low)} to {_signed(row.high)}"
-
-
-def _signed(value: Any) -> str:
-    return f"{value:+.2f}"
-
-
 def _notes(settings: NoiseSettings, comparisons: Sequence[tuple[str, str, str]], rows: pd.DataFrame) -> list[str]:
     notes = []
-    scopes = dict.fromkeys(_overall(rows)["scope"])
+    scopes = dict.fromkeys(overall(rows)["scope"])
     notes.append(
         f"intervals are over {' or '.join(scopes)}, noise seeds averaged within a run, variances pooled over recipes; "
         "languages are fixed"
@@ -252,5 +158,12 @@ def _notes(settings: NoiseSettings, comparisons: Sequence[tuple[str, str, str]],
         notes.append("that paired recipes are equal in task, examples and steps is not in a table of scores")
     if not any(comparison == BASELINE for comparison, _, _ in comparisons):
         notes.append("no gains: no recipe is the baseline (name it with baseline=RECIPE)")
+    slopes = overall(rows[rows["measure"] == SLOPE])
+    there = set(zip(slopes["recipe"], slopes["against"], slopes["kind"], strict=True))
+    wanted = [(recipe, against, kind) for _, recipe, against in comparisons for kind in dict.fromkeys(rows["kind"])]
+    absent = [f"{recipe} against {against} under {kind}" for recipe, against, kind in wanted
+              if (recipe, against, kind) not in there]  # fmt: skip
+    if absent:
+        notes.append(f"no mean, as a target or language is missing: {', '.join(dict.fromkeys(absent))}")
     notes.append("equal levels are not equal noise from script to script: recipes are compared within a language")
     return notes

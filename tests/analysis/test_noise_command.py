@@ -127,6 +127,20 @@ def test_pairs_are_as_told_or_the_only_two(ask, tmp_path):
     assert any(note.startswith("no gains") for note in alone["notes"])
 
 
+def test_a_recipe_without_all_languages_has_no_mean_and_is_named(ask, tmp_path):
+    path = tmp_path / "scores.csv"
+    scores(path, 2.5)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    gone = (table["recipe"] == "many") & (table["language"] == "th") & table["condition"].str.startswith("swap")
+    table[~gone].to_csv(path, index=False)
+    answer = json.loads(ask("multilingual=[many]", "--json")[1])
+    assert ("many", "english", "swap") not in whole(answer)
+    assert ("many", "english", "ocr") in whole(answer)
+    note = "no mean, as a target or language is missing: many against english under swap, many against none under swap"
+    assert note in answer["notes"]
+    assert any((row["recipe"], row["kind"], row["language"]) == ("many", "swap", "sw") for row in answer["rows"])
+
+
 def test_few_seeds_are_said(ask, tmp_path, monkeypatch):
     monkeypatch.setattr(f"{__name__}.ARMS", {"none": [("", 1)], "english": [(1, 1)], "many": [(1, 1)]})
     scores(tmp_path / "scores.csv", 3, noise_seeds=(1, 2))
