@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -57,7 +57,9 @@ def relative_drop(clean: float, noisy: float, chance: float) -> float | None:
 
 
 def noise_table(
-    rows: Iterable[Mapping[str, Any]], missing: Collection[tuple[str, str, str, str]] = ()
+    rows: Iterable[Mapping[str, Any]],
+    missing: Collection[tuple[str, str, str, str]] = (),
+    guessed: Callable[[str, str, int], float] = chance,
 ) -> list[dict[str, Any]]:
     """One row a recipe, target, language (and ALL), metric and noisy condition, with the columns COLUMNS, in points.
 
@@ -69,6 +71,7 @@ def noise_table(
         rows: score rows, clean and noisy ones (as in scores.csv).
         missing: recipe, target, language and condition of cells that lack a score of some run or noise seed: they have
             no row, and their target no mean over languages.
+        guessed: what guessing gives, as `chance` does.
     """
     clean: dict[Cell, dict[Seeds, float]] = {}
     noisy: dict[tuple[Cell, str], dict[Seeds, list[float]]] = {}
@@ -88,12 +91,19 @@ def noise_table(
         both = {seeds: values for seeds, values in runs.items() if seeds in clean.get(cell, {})}
         if both:
             before = fmean(clean[cell][seeds] for seeds in both)
-            table[cell, condition] = _row(cell, condition, before, list(both.values()), counts[cell])
+            table[cell, condition] = _row(cell, condition, before, list(both.values()), counts[cell], guessed)
     return _with_means(table, {(recipe, target, condition) for recipe, target, _, condition in missing})
 
 
-def _row(cell: Cell, condition: str, clean: float, runs: list[list[float]], n: int) -> dict[str, Any]:
-    after, least = fmean(map(fmean, runs)), chance(cell[1], cell[3], n)
+def _row(
+    cell: Cell,
+    condition: str,
+    clean: float,
+    runs: list[list[float]],
+    n: int,
+    guessed: Callable[[str, str, int], float],
+) -> dict[str, Any]:
+    after, least = fmean(map(fmean, runs)), guessed(cell[1], cell[3], n)
     seeds = min(map(len, runs))
     return {
         **dict(zip(COLUMNS[:4], cell, strict=True)), "condition": condition, **parsed(condition)._asdict(),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from stilts.analysis import noise_answer
 from stilts.analysis.score_table import read_scores
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.settings import overridden, read, unknown
@@ -33,13 +34,18 @@ class Question:
     Attributes:
         settings: a dataclass of `stilts.settings.setting` fields.
         answer: from score rows and these settings. It reads no file of parameters that a generator left.
+        noisy: whether it is asked of noisy scores, too.
     """
 
     settings: type[Any]
     answer: Callable[[pd.DataFrame, Any], Answer]
+    noisy: bool = False
 
 
-QUESTIONS: dict[str, Question] = {"typology": Question(TypologySettings, ask)}
+QUESTIONS: dict[str, Question] = {
+    "noise": Question(noise_answer.NoiseSettings, noise_answer.ask, noisy=True),
+    "typology": Question(TypologySettings, ask),
+}
 
 
 def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
@@ -51,4 +57,4 @@ def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
         raise unknown(f"question {name!r}", name, list(QUESTIONS), "ask one of these")
     question = QUESTIONS[name]
     settings = read(question.settings, overridden({}, overrides, name), "")
-    return question.answer(read_scores(scores), settings)
+    return question.answer(read_scores(scores, question.noisy), settings)

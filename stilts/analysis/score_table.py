@@ -10,30 +10,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.noise import parsed
+from stilts.config import CLEAN
 from stilts.errors import InputError
 
 NEEDED = ("recipe", "target", "language", "metric", "value")
 SEEDS = ("intermediate_seed", "target_seed")
-CLEAN = "clean"
+CONDITION = ("condition", "noise_seed")
 _CELL = ("recipe", "target", "language", "metric", *SEEDS)
 _ADD = "one row a score, as results/scores.csv has them"
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: Path, noisy: bool = False) -> pd.DataFrame:
     """The clean scores of a table: the columns NEEDED (texts, `value` in float64) and SEEDS ("" where there is none).
 
     Rows of another `condition` than clean are left out, and rows that repeat another one; other columns are dropped.
 
+    Args:
+        noisy: take the rows of all conditions, with the columns CONDITION (texts; no condition is "clean") and `n`
+            (examples; 0 where none are told).
+
     Raises:
-        InputError: no such file, a column or a value missing, no number, two different scores of one cell and seed.
+        InputError: no such file, a column or a value missing, no number, two different scores of one cell and seed, no
+            condition's name where noisy rows are wanted.
     """
     if not path.is_file():
         raise InputError(f"no file at {path}", "a table of score rows (CSV or JSON lines)", "change --scores")
     rows = _json_lines(path) if path.suffix in (".jsonl", ".json") else _csv(path)
-    absent = [column for column in NEEDED if column not in rows]
+    needed = (*NEEDED, CONDITION[0]) if noisy else NEEDED
+    absent = [column for column in needed if column not in rows]
     if absent:
-        raise InputError(f"{path} lacks the columns {', '.join(absent)}", f"{', '.join(NEEDED)}: {_ADD}", "add them")
-    if "condition" in rows:
+        raise InputError(f"{path} lacks the columns {', '.join(absent)}", f"{', '.join(needed)}: {_ADD}", "add them")
+    if noisy:
+        rows = _conditions(rows, path)
+    elif "condition" in rows:
         rows = rows[rows["condition"].isin(["", CLEAN])]
     rows = rows.assign(**{seed: "" for seed in SEEDS if seed not in rows})
     for column in NEEDED[:-1]:
@@ -48,17 +58,37 @@ def read_scores(path: Path) -> pd.DataFrame:
     rows = rows.assign(value=values)
     if rows.empty:
         raise InputError(f"{path} has no clean score", "score rows", "give another table")
-    return _single(rows, path)
+    return _single(rows, [*_CELL, *CONDITION] if noisy else list(_CELL), ["n"] if noisy else [], path)
 
 
-def _single(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
-    kept = rows[[*_CELL, "value"]].drop_duplicates()
-    twice = kept[kept.duplicated(list(_CELL), keep=False)]
+def _conditions(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The rows with the columns CONDITION and `n` set."""
+    rows = rows.assign(condition=rows["condition"].replace("", CLEAN))
+    for name in rows["condition"].unique():
+        if name != CLEAN:
+            try:
+                right = 0 < parsed(name).level <= 1
+            except ValueError:
+                right = False
+            if not right:
+                row = rows.index[(rows["condition"] == name).argmax()]
+                expected = "clean, KIND@LEVEL or KIND@LEVEL@WHERE, the level above 0 and at most 1"
+                raise InputError(f"{path}, row {row}: condition is {name!r}", expected, "mend the row")
+    seed = rows["noise_seed"] if "noise_seed" in rows else pd.Series("", rows.index, dtype=object)
+    counts = pd.to_numeric(rows["n"], errors="coerce") if "n" in rows else pd.Series(0.0, rows.index)
+    return rows.assign(
+        noise_seed=seed.where(rows["condition"] != CLEAN, ""), n=counts.where(np.isfinite(counts), 0).astype(int)
+    )
+
+
+def _single(rows: pd.DataFrame, cell: list[str], more: list[str], path: Path) -> pd.DataFrame:
+    kept = rows[[*cell, "value", *more]].drop_duplicates([*cell, "value"])
+    twice = kept[kept.duplicated(cell, keep=False)]
     if len(twice):
-        one, other = twice.iloc[0], twice[(twice[list(_CELL)] == twice.iloc[0][list(_CELL)]).all(axis=1)].iloc[1]
+        one, other = twice.iloc[0], twice[(twice[cell] == twice.iloc[0][cell]).all(axis=1)].iloc[1]
         raise InputError(
-            f"{path}, rows {one.name} and {other.name}: two scores of {' '.join(one[list(_CELL)]).strip()}",
-            "one score a recipe, target, language, metric and seed",
+            f"{path}, rows {one.name} and {other.name}: two scores of {' '.join(one[cell]).strip()}",
+            f"one score a recipe, target, language, metric{', condition' if more else ''} and seed",
             "keep one split, step and layer",
         )
     return kept.reset_index(drop=True)

@@ -40,6 +40,44 @@ def test_noisy_and_repeated_rows_are_left_out(tmp_path):
     assert read(tmp_path, f"{HEADER},condition\n{rows}")["value"].tolist() == [1, 2]
 
 
+def test_noisy_rows_are_kept_where_they_are_wanted(tmp_path):
+    rows = (
+        "a,xnli,de,accuracy,1,clean,7,\na,xnli,de,accuracy,1,,,\na,xnli,de,accuracy,0.5,swap@0.1,1,50\n"
+        "a,xnli,de,accuracy,0.5,swap@0.1,2,50\na,xnli,de,accuracy,0.5,swap@0.1,2,50\n"
+    )
+    path = tmp_path / "scores.csv"
+    path.write_text(f"{HEADER},condition,noise_seed,n\n{rows}", encoding="utf-8")
+    table = read_scores(path, noisy=True)
+    assert table["condition"].tolist() == ["clean", "swap@0.1", "swap@0.1"]
+    assert table["noise_seed"].tolist() == ["", "1", "2"]  # a clean score has none
+    assert table["n"].tolist() == [0, 50, 50]
+    assert len(read_scores(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{HEADER}\na,xnli,de,accuracy,1\n", "lacks the columns condition; expected recipe, .*, value, condition: "),
+        *(
+            (
+                f"{HEADER},condition\na,xnli,de,accuracy,1,\na,xnli,de,accuracy,1,{name}\n",
+                f"row 3: condition is '{name}'",
+            )
+            for name in ("swap", "swap@10", "swap@0", "swap@-0.1", "swap@nan", "swap@much")
+        ),
+        (
+            f"{HEADER},condition\na,xnli,de,accuracy,1,swap@0.1\na,xnli,de,accuracy,2,swap@0.1\n",
+            "rows 2 and 3: two scores of a xnli de accuracy swap@0.1; expected one score .* condition and seed",
+        ),
+    ],
+)
+def test_wrong_noisy_tables(tmp_path, text, message):
+    path = tmp_path / "scores.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_scores(path, noisy=True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

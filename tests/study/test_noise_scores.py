@@ -137,3 +137,15 @@ def test_incomplete_noise_is_not_averaged(plan, rows, write_rows):
     assert (*cell, "all", gone["condition"]) not in found
     others = {recipe for recipe, target, language, _ in found if (target, language) == ("xnli", "all")}
     assert others - {gone["recipe"]}, "the other recipe has its mean"
+
+
+def test_the_question_is_asked_of_the_collected_scores(plan, rows, write_rows, call):
+    write_rows(plan, [row for part in rows for row in part])
+    collect(plan)
+    code, out, _ = call("analyse", "noise", "--scores", plan.folder / "results" / "scores.csv", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    slopes = [row for row in answer["rows"] if row["measure"] == "slope"]
+    assert {row["kind"] for row in slopes} == {"swap", "ocr"}
+    assert {round(row["estimate"], 9) for row in slopes} == {0.0}  # all recipes lose as much
+    assert len(answer["curves"]) == len(table(plan, "noise.csv"))
