@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from stilts.analysis.multitask_answer import MultitaskSettings
+from stilts.analysis.multitask_answer import ask as multitask
 from stilts.analysis.score_table import read_scores
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.settings import overridden, read, unknown
@@ -33,13 +35,18 @@ class Question:
     Attributes:
         settings: a dataclass of `stilts.settings.setting` fields.
         answer: from score rows and these settings. It reads no file of parameters that a generator left.
+        columns: of the table that it reads beside those of every question.
     """
 
     settings: type[Any]
     answer: Callable[[pd.DataFrame, Any], Answer]
+    columns: tuple[str, ...] = ()
 
 
-QUESTIONS: dict[str, Question] = {"typology": Question(TypologySettings, ask)}
+QUESTIONS: dict[str, Question] = {
+    "multitask": Question(MultitaskSettings, multitask, ("arm",)),
+    "typology": Question(TypologySettings, ask),
+}
 
 
 def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
@@ -51,4 +58,4 @@ def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
         raise unknown(f"question {name!r}", name, list(QUESTIONS), "ask one of these")
     question = QUESTIONS[name]
     settings = read(question.settings, overridden({}, overrides, name), "")
-    return question.answer(read_scores(scores), settings)
+    return question.answer(read_scores(scores, question.columns), settings)

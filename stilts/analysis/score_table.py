@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ _CELL = ("recipe", "target", "language", "metric", *SEEDS)
 _ADD = "one row a score, as results/scores.csv has them"
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The clean scores of a table: the columns NEEDED (texts, `value` in float64) and SEEDS ("" where there is none).
 
     Rows of another `condition` than clean are left out, and rows that repeat another one; other columns are dropped.
+
+    Args:
+        columns: others that a question asks for, which tell cells apart, too; "" where the table has none.
 
     Raises:
         InputError: no such file, a column or a value missing, no number, two different scores of one cell and seed.
@@ -35,7 +39,7 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} lacks the columns {', '.join(absent)}", f"{', '.join(NEEDED)}: {_ADD}", "add them")
     if "condition" in rows:
         rows = rows[rows["condition"].isin(["", CLEAN])]
-    rows = rows.assign(**{seed: "" for seed in SEEDS if seed not in rows})
+    rows = rows.assign(**{seed: "" for seed in (*SEEDS, *columns) if seed not in rows})
     for column in NEEDED[:-1]:
         empty = np.flatnonzero(rows[column] == "")
         if len(empty):
@@ -48,16 +52,16 @@ def read_scores(path: Path) -> pd.DataFrame:
     rows = rows.assign(value=values)
     if rows.empty:
         raise InputError(f"{path} has no clean score", "score rows", "give another table")
-    return _single(rows, path)
+    return _single(rows, path, [*_CELL, *columns])
 
 
-def _single(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
-    kept = rows[[*_CELL, "value"]].drop_duplicates()
-    twice = kept[kept.duplicated(list(_CELL), keep=False)]
+def _single(rows: pd.DataFrame, path: Path, cell: list[str]) -> pd.DataFrame:
+    kept = rows[[*cell, "value"]].drop_duplicates()
+    twice = kept[kept.duplicated(cell, keep=False)]
     if len(twice):
-        one, other = twice.iloc[0], twice[(twice[list(_CELL)] == twice.iloc[0][list(_CELL)]).all(axis=1)].iloc[1]
+        one, other = twice.iloc[0], twice[(twice[cell] == twice.iloc[0][cell]).all(axis=1)].iloc[1]
         raise InputError(
-            f"{path}, rows {one.name} and {other.name}: two scores of {' '.join(one[list(_CELL)]).strip()}",
+            f"{path}, rows {one.name} and {other.name}: two scores of {' '.join(one[cell]).strip()}",
             "one score a recipe, target, language, metric and seed",
             "keep one split, step and layer",
         )

@@ -19,6 +19,7 @@ from stilts.analysis.typology import FEWEST, RANKS_ONLY, compare
 from stilts.analysis.typology_ranks import Correlation, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
 from stilts.analysis.uriel import FILLS, NO_FILL, Features, distances, features_from, uriel_features
+from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting, unknown
 from stilts.table import table
@@ -74,7 +75,7 @@ class TypologyAnswer:
     def content(self) -> dict[str, Any]:
         """For JSON: what is no number is null, and each row has its verdict."""
         rows = [{**plain(row), "verdict": verdict(row)} for row in self.rows]
-        return dict(_finite({**plain(self), "rows": rows}))
+        return dict(finite({**plain(self), "rows": rows}))
 
     def text(self) -> str:
         """For a terminal."""
@@ -128,8 +129,14 @@ def report_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     out: list[tuple[str, ...]] = []
     for row in rows:
         marginal, partial = row.fit(MARGINAL), row.fit(PARTIAL)
-        numbers = (str(len(row.languages)), _number(row.rho), _p(row.p_holm), *_interval(marginal), *_interval(partial))
-        out.append((row.outcome, row.recipe, row.kind, *numbers, _p(partial.p_holm) if partial else "–"))
+        numbers = (
+            str(len(row.languages)),
+            points(row.rho),
+            p_text(row.p_holm),
+            *_interval(marginal),
+            *_interval(partial),
+        )
+        out.append((row.outcome, row.recipe, row.kind, *numbers, p_text(partial.p_holm) if partial else "–"))
     return out
 
 
@@ -174,7 +181,9 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 def _shown(name: str, row: Row) -> str:
     marginal, ancova, partial = row.fit(MARGINAL), row.fit(ANCOVA), row.fit(PARTIAL)
     if marginal is None:
-        ranks = f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (p {_p(row.p_holm)} after Holm)"
+        ranks = (
+            f"rank correlation {row.rho:+.2f} over {len(row.languages)} languages (p {p_text(row.p_holm)} after Holm)"
+        )
         return f"{name} go together: {ranks}; so few languages allow no more than ranks."
     alone = f"{_slope(marginal)} a standard deviation of distance over {len(row.languages)} languages"
     equal = f"; at equal baseline {_slope(ancova)}" if ancova else ""
@@ -214,7 +223,7 @@ def _interval(fit: Fit | None) -> tuple[str, str]:
 
 
 def _slope(fit: Fit) -> str:
-    return f"{fit.slope:+.2f} points (95 % {fit.low:+.2f} to {fit.high:+.2f}, p {_p(fit.p_holm)} after Holm)"
+    return f"{fit.slope:+.2f} points (95 % {fit.low:+.2f} to {fit.high:+.2f}, p {p_text(fit.p_holm)} after Holm)"
 
 
 def _power(rows: Sequence[Row]) -> str:
@@ -224,19 +233,3 @@ def _power(rows: Sequence[Row]) -> str:
         return f": {max(len(row.languages) for row in rows)} languages show strong relations of ranks only"
     ends = dict.fromkeys(f"{value:.2f}" for value in (min(found), max(found)))
     return f"; {' to '.join(ends)} points a standard deviation would have been found four times in five"
-
-
-def _p(p: float) -> str:
-    return "–" if math.isnan(p) else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.2f}"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
