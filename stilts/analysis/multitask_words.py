@@ -33,7 +33,7 @@ def notes(found: Found, sets: Sequence[TaskSet]) -> list[str]:
     """On what the numbers rest."""
     out = [
         "intervals are over seeds, languages and test sets as they are; variances are pooled over a target's recipes",
-        "the best single task is chosen by half of the seeds and scored with the others, both ways",
+        "the best single task is chosen by half of the seeds and scored with the others, both ways, where it has two",
     ]
     if (found.deltas["scope"] == INNER_ONLY).any():
         out.append("some intervals are over target seeds only: nothing is said about another intermediate run there")
@@ -61,7 +61,8 @@ def _several(found: Found, sets: Sequence[TaskSet], margin: float) -> list[str]:
             ends = interval_text(gain["low"], gain["high"])
             before = f" {_over(row)} {points(gain['delta'])} points over {gain['reference']} ({ends});"
         name = f"{row['recipe']} ({len(tasks[row['recipe']])} tasks)"
-        held = f"against the best single task, chosen by other seeds ({row['reference']}), {_size(row)}"
+        by = "other seeds" if row["se"] == row["se"] else "the same seed"
+        held = f"against the best single task, chosen by {by} ({row['reference']}), {_size(row)}"
         out.append(f"{name}:{before} {held}: {_best_word(row, margin)}.")
     if rest:
         names = listed(_name(row, "recipe") for row in rest)
@@ -109,7 +110,7 @@ def _negative(found: Found) -> str:
         for kind, words in ((SINGLE, "single tasks"), (SEVERAL, "several tasks")):
             one = found.negative[family].get(kind)
             if one and one["cells"]:
-                chance = f"by chance {one['expected']:.1f}"
+                chance = f"by chance {one['expected']:.2f}"
                 parts.append(f"{one['negative']:.0f} of {one['cells']:.0f} {what} with {words} ({chance})")
     if not parts:
         return "Losses cannot be counted: there are no intervals."
@@ -175,4 +176,4 @@ def _why(row: dict[str, Any], margin: float) -> str:
 def _found(rows: Sequence[dict[str, Any]]) -> str:
     """What could have been found, for the end of a sentence."""
     could = span(row["detectable"] for row in rows)
-    return f" ({could} points would have been found four times in five)" if could else ": one seed tells nothing"
+    return f" ({could} points would have been found four times in five)" if could else " (one seed tells nothing)"

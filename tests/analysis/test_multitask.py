@@ -56,7 +56,7 @@ def test_the_answer(call, tmp_path):
     below = {row["recipe"] for row in rows if row["high"] < 0}
     assert (len(rows), below) == (6, {"c"})
     lost = sum(row["high"] < 0 for row in rows)
-    assert f"{lost} of 6 means over a target's languages with single tasks (by chance 0.1)" in " ".join(said)
+    assert f"{lost} of 6 means over a target's languages with single tasks (by chance 0.15)" in " ".join(said)
     assert answer["negative_transfer"]["target"]["single"]["negative"] == lost
     verdicts = {(row["recipe"], row["target"]): row["verdict"] for row in answer["best_single"]}
     assert verdicts["all", "all"] == "supported"
@@ -148,6 +148,8 @@ def test_one_seed_says_that_it_tells_nothing(call, tmp_path):
     assert {row["verdict"] for row in answer["best_single"]} == {"underpowered"}
     assert all(row["low"] is None for row in answer["best_single"])
     assert "one seed tells nothing" in answer["answer"][0]
+    assert "chosen by the same seed (" in answer["answer"][0]
+    assert "chosen by other seeds" not in " ".join(answer["answer"])
     assert any(note.startswith("with one seed a recipe") for note in answer["notes"])
 
 

@@ -131,7 +131,7 @@ def test_wrong_commands(call, tmp_path):
     scores(tmp_path / "scores.csv", {}, languages=6)
     code, _, err = call("analyse", "topology", "--scores", tmp_path / "scores.csv")
     assert code == 2
-    assert "unknown question 'topology'; expected one of typology; did you mean 'typology'?" in err
+    assert "unknown question 'topology'; expected one of multitask, typology; did you mean 'typology'?" in err
     code, _, err = call("analyse", "typology")
     assert code == 2
     assert "--scores" in err
