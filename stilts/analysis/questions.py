@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import pandas as pd
 
 from stilts.analysis import noise_answer
+from stilts.analysis.multitask_answer import MultitaskSettings
+from stilts.analysis.multitask_answer import ask as multitask
 from stilts.analysis.score_table import read_scores
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.settings import overridden, read, unknown
@@ -35,14 +37,17 @@ class Question:
         settings: a dataclass of `stilts.settings.setting` fields.
         answer: from score rows and these settings. It reads no file of parameters that a generator left.
         noisy: whether it is asked of noisy scores, too.
+        columns: of the table that it reads beside those of every question.
     """
 
     settings: type[Any]
     answer: Callable[[pd.DataFrame, Any], Answer]
     noisy: bool = False
+    columns: tuple[str, ...] = ()
 
 
 QUESTIONS: dict[str, Question] = {
+    "multitask": Question(MultitaskSettings, multitask, columns=("arm",)),
     "noise": Question(noise_answer.NoiseSettings, noise_answer.ask, noisy=True),
     "typology": Question(TypologySettings, ask),
 }
@@ -57,4 +62,4 @@ def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
         raise unknown(f"question {name!r}", name, list(QUESTIONS), "ask one of these")
     question = QUESTIONS[name]
     settings = read(question.settings, overridden({}, overrides, name), "")
-    return question.answer(read_scores(scores, question.noisy), settings)
+    return question.answer(read_scores(scores, question.noisy, question.columns), settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _CELL = ("recipe", "target", "language", "metric", *SEEDS)
 _ADD = "one row a score, as results/scores.csv has them"
 
 
-def read_scores(path: Path, noisy: bool = False) -> pd.DataFrame:
+def read_scores(path: Path, noisy: bool = False, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The clean scores of a table: the columns NEEDED (texts, `value` in float64) and SEEDS ("" where there is none).
 
     Rows of another `condition` than clean are left out, and rows that repeat another one; other columns are dropped.
@@ -29,6 +30,7 @@ def read_scores(path: Path, noisy: bool = False) -> pd.DataFrame:
     Args:
         noisy: take the rows of all conditions, with the columns CONDITION (texts; no condition is "clean") and `n`
             (examples; 0 where none are told).
+        columns: others that a question asks for, which tell cells apart, too; "" where the table has none.
 
     Raises:
         InputError: no such file, a column or a value missing, no number, two different scores of one cell and seed, no
@@ -45,7 +47,7 @@ def read_scores(path: Path, noisy: bool = False) -> pd.DataFrame:
         rows = _conditions(rows, path)
     elif "condition" in rows:
         rows = rows[rows["condition"].isin(["", CLEAN])]
-    rows = rows.assign(**{seed: "" for seed in SEEDS if seed not in rows})
+    rows = rows.assign(**{seed: "" for seed in (*SEEDS, *columns) if seed not in rows})
     for column in NEEDED[:-1]:
         empty = np.flatnonzero(rows[column] == "")
         if len(empty):
@@ -58,7 +60,7 @@ def read_scores(path: Path, noisy: bool = False) -> pd.DataFrame:
     rows = rows.assign(value=values)
     if rows.empty:
         raise InputError(f"{path} has no clean score", "score rows", "give another table")
-    return _single(rows, [*_CELL, *CONDITION] if noisy else list(_CELL), ["n"] if noisy else [], path)
+    return _single(rows, [*_CELL, *columns, *(CONDITION if noisy else ())], ["n"] if noisy else [], path)
 
 
 def _conditions(rows: pd.DataFrame, path: Path) -> pd.DataFrame:

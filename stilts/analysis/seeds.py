@@ -103,7 +103,7 @@ def differences(found: pd.DataFrame, baseline: str, match: Sequence[str]) -> tup
     )  # fmt: skip
     own, other = mine.iloc[places["own"]], theirs.iloc[places["other"]]
     estimate = own["mean"].to_numpy() - other["mean"].to_numpy()
-    seeds = np.where(other["fixed"], _seeds(own), np.minimum(_seeds(own), _seeds(other)))
+    seeds = np.where(other["fixed"], counted(own), np.minimum(counted(own), counted(other)))
     interval = _interval(estimate, _coefficients(own) + _coefficients(other), own)
     return own.assign(seeds=seeds, scope=scope(own)), interval
 
@@ -111,6 +111,11 @@ def differences(found: pd.DataFrame, baseline: str, match: Sequence[str]) -> tup
 def scope(found: pd.DataFrame) -> np.ndarray:
     """What each pooled cell's interval is over: NESTED, or INNER_ONLY where no cell has two intermediate seeds."""
     return np.where((found["units"] > 0) & (found["pool_df_between"] > 0), NESTED, INNER_ONLY)
+
+
+def counted(found: pd.DataFrame) -> np.ndarray:
+    """How many seeds a pooled cell's interval stands on: intermediate seeds, or runs where it is over target seeds."""
+    return np.where(scope(found) == NESTED, found["units"], found["runs"])
 
 
 def average(scores: pd.DataFrame, over: str, within: Sequence[str] = ()) -> pd.DataFrame:
@@ -125,9 +130,7 @@ def average(scores: pd.DataFrame, over: str, within: Sequence[str] = ()) -> pd.D
     Where a target has no target seeds (retrieval by the encoder as it is), its value stands beside all of the recipe's.
     """
     keys = ["recipe", *within, OUTER]
-    known = scores[[*keys, INNER]].dropna(subset=[INNER]).drop_duplicates()
-    alone = scores[scores[INNER].isna()].drop(columns=INNER).merge(known, on=keys, how="left")
-    rows = pd.concat([scores[scores[INNER].notna()], alone])[[*keys, INNER, over, VALUE]]
+    rows = repeated(scores, keys)[[*keys, INNER, over, VALUE]]
     found = rows.groupby([*keys, INNER], dropna=False, sort=False)[VALUE].agg(["mean", "count"]).reset_index()
     if within:
         wanted = found[list(within)].merge(scores.groupby(list(within))[over].nunique().reset_index(), how="left")[over]
@@ -135,6 +138,13 @@ def average(scores: pd.DataFrame, over: str, within: Sequence[str] = ()) -> pd.D
         wanted = pd.Series(scores[over].nunique(), index=found.index)
     whole = found["count"].to_numpy() == wanted.to_numpy()
     return found[whole].rename(columns={"mean": VALUE}).drop(columns="count").reset_index(drop=True)
+
+
+def repeated(scores: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The scores, those without a target seed standing beside each target seed that others with equal `keys` have."""
+    known = scores[[*keys, INNER]].dropna(subset=[INNER]).drop_duplicates()
+    alone = scores[scores[INNER].isna()].drop(columns=INNER).merge(known, on=list(keys), how="left")
+    return pd.concat([scores[scores[INNER].notna()], alone])
 
 
 def run_weights(runs: pd.DataFrame, recipes: Sequence[str], baseline: str | None = None) -> np.ndarray:
@@ -150,11 +160,6 @@ def run_weights(runs: pd.DataFrame, recipes: Sequence[str], baseline: str | None
         name: np.where(runs["recipe"] == name, share, 0.0) for name in [*recipes, *([baseline] if baseline else [])]
     }
     return np.stack([arms[name] - (arms[baseline] if baseline else 0.0) for name in recipes], axis=1)
-
-
-def _seeds(found: pd.DataFrame) -> np.ndarray:
-    """How many seeds a cell's interval stands on."""
-    return np.where(scope(found) == NESTED, found["units"], found["runs"])
 
 
 def _coefficients(found: pd.DataFrame) -> np.ndarray:

@@ -64,7 +64,7 @@ def chosen_on_dev(
         fixed: arms without any seed, which training again would not change (the published encoder's retrieval).
     """
     assert np.array_equal(np.isnan(dev), np.isnan(test)), "the same runs on both sets"
-    folds = [(dev, test, *halves) for halves in _halves(dev)]
+    folds = [(dev, test, *parts) for parts in halves(dev)]
     found = [_fold(fold) for fold in folds]
     weights = np.mean([w for _, w in found], axis=0)
     gain = t_interval(SEEDS, np.asarray(np.nansum(weights * test)), *_seed_error([test], [weights], fixed))
@@ -96,7 +96,7 @@ def cross_fitted(
     half = [random.permutation(len(block.numerator)) % 2 == 0 for block in sums.blocks]
     parts = [sums.subset(rows, range(sums.runs)) for rows in (half, [~rows for rows in half])]
     tables = [_table(part, units, shape) for part in parts]
-    ways = list(_halves(tables[0]))
+    ways = list(halves(tables[0]))
     ways = ways if len(ways) > 1 else ways * 2
     folds = [(tables[k], tables[1 - k], *ways[k]) for k in (0, 1)]
     found = [_fold(fold) for fold in folds]
@@ -125,7 +125,7 @@ def _fold(fold: Fold) -> tuple[int, np.ndarray]:
     return int(best), weights
 
 
-def _halves(table: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def halves(table: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Which seeds choose and which report, each (arms, seeds), both ways; once, with all, where no arm has two.
 
     An arm with a single seed is chosen and reported by that.

@@ -19,7 +19,7 @@ from stilts.analysis.typology import FEWEST, RANKS_ONLY, compare
 from stilts.analysis.typology_ranks import Correlation, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
 from stilts.analysis.uriel import FILLS, NO_FILL, Features, distances, features_from, uriel_features
-from stilts.analysis.wording import finite, p_text
+from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting, unknown
 from stilts.table import table
@@ -131,7 +131,7 @@ def report_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
         marginal, partial = row.fit(MARGINAL), row.fit(PARTIAL)
         numbers = (
             str(len(row.languages)),
-            _number(row.rho),
+            points(row.rho),
             p_text(row.p_holm),
             *_interval(marginal),
             *_interval(partial),
@@ -235,7 +235,3 @@ def _power(rows: Sequence[Row]) -> str:
     ends = dict.fromkeys(f"{value:.2f}" for value in (min(found), max(found)))
     found_by = "would have been found four times in five, before Holm's correction"
     return f"; {' to '.join(ends)} points a standard deviation {found_by}"
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.2f}"

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 
 def p_text(p: float) -> str:
     """A p value as papers print it: ".034", "< .001"."""
     return "–" if math.isnan(p) else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def points(value: float) -> str:
+    """A difference in points, with its sign."""
+    return "–" if math.isnan(value) else f"{value:+.2f}"
+
+
+def interval_text(low: float, high: float) -> str:
+    """A 95 % interval of differences."""
+    return "no interval" if math.isnan(low) else f"95 % {low:+.2f} to {high:+.2f}"
+
+
+def span(values: Iterable[float]) -> str:
+    """The smallest and the largest of some sizes, once where they are alike; "" where none is known."""
+    known = [value for value in values if not math.isnan(value)]
+    return " to ".join(dict.fromkeys(f"{value:.2f}" for value in (min(known), max(known)))) if known else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence lists them."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def finite(value: Any) -> Any:

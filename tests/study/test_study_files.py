@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stilts.analysis.task_sets import SINGLE, Names, all_of, matched, one_less, task_sets
 from stilts.config import Study
 from stilts.settings import load_yaml, read
 from stilts.study.plan import Plan, expand
@@ -39,6 +40,36 @@ def test_sample_all_has_every_target_and_a_whole_submission(benchmark: str) -> N
     assert (plan.study.evaluation.split, plan.study.data.limit) == ("test", {})
     assert plan.study.target.per_task["tatoeba"].retrieval.query_side == "english"
     assert {recipe.name for recipe in plan.recipes} == {"none", "snli+squad_v1"}
+
+
+@pytest.mark.parametrize("name", ["multitask", "multitask_full"])
+def test_the_multitask_studies_name_their_recipes_as_the_analysis_reads_them(name: str) -> None:
+    plan = plan_of(name)
+    assert not plan.later
+    sets = task_sets([recipe.name for recipe in plan.recipes], Names("none", "all", "leave-one-out", {}))
+    steps = {recipe.budget.steps for recipe in plan.recipes if len(recipe.tasks) == 1}
+    assert len(steps) == 1
+    for recipe, read_as in zip(plan.recipes, sets, strict=True):
+        assert set(read_as.tasks) == set(recipe.tasks)
+        if recipe.tasks:
+            times = len(recipe.tasks) if read_as.arm == "examples" else 1
+            assert recipe.budget.steps == times * max(steps)
+    whole = all_of(sets, "")
+    assert whole is not None
+    single = {one.tasks[0] for one in sets if one.kind == SINGLE}
+    assert set(whole.tasks) == single
+    left_out = set(one_less(sets, whole))
+    assert left_out == (single if name == "multitask_full" else {"snli", "hellaswag"})
+    assert {one.arm for one, other in matched(sets) if other is whole} >= {"examples"}
+    assert all(len(seeds) > 1 for seeds in (plan.study.seeds, plan.study.target.seeds))
+
+
+def test_the_full_multitask_study_has_the_recipes_and_targets_of_the_paper() -> None:
+    full, paper = plan_of("multitask_full"), plan_of("phang2020")
+    assert full.targets == paper.targets
+    alone = {recipe.name: recipe.tasks for recipe in paper.recipes if len(recipe.tasks) == 1}
+    assert {recipe.name: recipe.tasks for recipe in full.recipes if len(recipe.tasks) == 1} == alone
+    assert len(alone) == 9
 
 
 @pytest.mark.parametrize("name", ["small", "small_choice"])
