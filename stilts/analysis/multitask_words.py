@@ -74,7 +74,9 @@ def _best_word(row: dict[str, Any], margin: float) -> str:
     if row["verdict"] == SUPPORTED:
         above = sum(each["low"] > 0 for each in row["over_each"].values())
         of = len(row["over_each"])
-        return f"several tasks beat the best single one, and {above} of {of} single ones taken one by one"
+        if above == of:
+            return "several tasks beat the best single one, whichever that is"
+        return f"several tasks beat the single one that the other seeds choose, not shown for each ({above} of {of})"
     if row["verdict"] == REVERSED:
         return "the best single task beats them"
     return f"it is not shown that several tasks beat the best single one{_why(row, margin)}"
