@@ -21,8 +21,8 @@ def read(tmp_path, text, name="scores.csv"):
 def test_a_question_s_own_column_tells_cells_apart(tmp_path):
     path = tmp_path / "arms.csv"
     path.write_text(f"{HEADER},arm\na,xnli,en,acc,1,x\na,xnli,en,acc,2,y\n", encoding="utf-8")
-    assert read_scores(path, ["arm"])["arm"].tolist() == ["x", "y"]
-    assert read_scores(path, ["arm", "step"])["step"].tolist() == ["", ""]
+    assert read_scores(path, columns=["arm"])["arm"].tolist() == ["x", "y"]
+    assert read_scores(path, columns=["arm", "step"])["step"].tolist() == ["", ""]
     with pytest.raises(InputError, match="two scores of a xnli en acc"):
         read_scores(path)
 
