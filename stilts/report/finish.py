@@ -13,7 +13,7 @@ from stilts.study.plan import Plan
 from stilts.study.terminal import show
 
 MOST_CELLS = 10_000
-"""Cells of a study up to which its report is written unasked: it takes some seconds, and has 2 kB a cell."""
+"""Cells of a study up to which report and TensorBoard's folder are written unasked: they take seconds, then minutes."""
 
 
 def finish(plan: Plan, collected: Collected) -> None:
@@ -29,12 +29,12 @@ def finish(plan: Plan, collected: Collected) -> None:
         print(line)
     if collected.seconds >= 1:
         print(f"statistics: {collected.seconds:.1f} s", file=sys.stderr)
-    _or_say_why("TensorBoard's folder", lambda: write_board(plan))
     if collected.cells <= MOST_CELLS:
+        _or_say_why("TensorBoard's folder", lambda: write_board(plan))
         _or_say_why("the report", lambda: print(f"report: {write_report(plan)}"))
     else:
         (collected.folder / REPORT).unlink(missing_ok=True)  # that of an earlier call
-        print(f"report: `stilts report` writes it; {collected.cells} cells take a while")
+        print(f"report: `stilts report` writes it, `stilts tensorboard` its own; {collected.cells} cells take a while")
     scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
     print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
     if collected.missing:
