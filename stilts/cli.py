@@ -199,6 +199,7 @@ def collect(study: StudyFile, overrides: Overrides = None) -> None:
     planned.refuse_unfinished()
     with Counting(sys.stderr) as said:
         collected = merge(planned, check=True, said=said)
+    gc.freeze()  # nor are they looked through once more at the end
     finish(planned, collected)
 
 

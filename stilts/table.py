@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ def print_whole(shown: Table, console: Console) -> None:
 def mean(values: Iterable[float | None]) -> float | None:
     """The mean, or None if a value is missing or there is none."""
     known = list(values)
-    return None if not known or None in known else fmean(known)  # type: ignore[arg-type]
+    return None if not known or None in known else fsum(known) / len(known)  # type: ignore[arg-type]

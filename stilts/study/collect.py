@@ -111,10 +111,11 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     from stilts.study.statistics_text import statistics_parts
 
     found = statistics(plan, scores, said)
+    deltas = _csv(COLUMNS, found.deltas)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "by_language.csv", languages)
-    write_text(folder / "deltas.csv", _csv(COLUMNS, found.deltas))
+    write_text(folder / "deltas.csv", deltas)
     write_text(folder / "statistics.json", json_text(found.content) + "\n")
     write_text(folder / "xtreme.csv", _csv(header, rows))
     write_text(folder / "xtreme.md", text)

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -117,8 +118,8 @@ class ScoreStore:
             "stamps": np.array([(*one.stamps[0], *one.stamps[1]) for _, one in kept], np.int64).reshape(-1, 6),
             "chunks": np.array([self._parts[name][1:] for name in names], np.int64).reshape(-1, 2),
             "sizes": np.array([len(one.values) for _, one in kept], np.int64),
-            "values": np.array([v for _, one in kept for v in one.values], np.float64),  # None becomes NaN
-            "counts": np.array([n for _, one in kept for n in one.counts], np.int64),
+            "values": np.fromiter(chain.from_iterable(one.values for _, one in kept), np.float64),  # None becomes NaN
+            "counts": np.fromiter(chain.from_iterable(one.counts for _, one in kept), np.int64),
         }
         with replacing(self._path) as out:
             np.savez(out, allow_pickle=False, **arrays)

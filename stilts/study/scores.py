@@ -172,24 +172,24 @@ def _read(expected: Mapping[str, Expected], store: ScoreStore | None) -> dict[st
         marked.setdefault(own.recipe, set()).update((own.places[i].target, own.places[i].language) for i in read.chosen)
     # rows whose mark follows from the row of another seed, and lines that were put aside before that row was there
     marks = {recipe: frozenset(cells) for recipe, cells in marked.items()}
-    again = [
-        own._replace(marked=marks[own.recipe])
-        for name, own in expected.items()
-        if found[name].signed != _signed(own, found[name], marks[own.recipe])
-    ]
+    numbers: dict[tuple[str, int], list[int]] = {}  # by recipe and identity of the places, which many runs share
+    again = []
+    for name, own in expected.items():
+        group = own.recipe, id(own.places)
+        if group not in numbers:
+            numbers[group] = _marked(own, marks[own.recipe])
+        read = found[name]
+        if read.signed != [number for number in numbers[group] if read.values[number] is not None]:
+            again.append(own._replace(marked=marks[own.recipe]))
     _read_now(again, found, store)
     return found
 
 
-def _signed(expected: Expected, read: RunRead, marked: frozenset[tuple[str, str]]) -> list[int]:
-    """The places with a score that are to be marked."""
+def _marked(expected: Expected, marked: frozenset[tuple[str, str]]) -> list[int]:
+    """The places that are to be marked where they have a score."""
     if not marked:
         return []
-    return [
-        number
-        for number, (place, value) in enumerate(zip(expected.places, read.values, strict=True))
-        if value is not None and (place.target, place.language) in marked
-    ]
+    return [number for number, place in enumerate(expected.places) if (place.target, place.language) in marked]
 
 
 def _read_now(todo: Sequence[Expected], found: dict[str, RunRead], store: ScoreStore | None) -> None:

@@ -89,11 +89,12 @@ def by_language(plan: Plan, scores: Scores) -> list[list[Any]]:
     """The rows of `by_language.csv`: mean and standard deviation over seeds; value empty if a seed is missing."""
     rows, marks = [], find_marks(plan, scores)
     for recipe, blocks in scores.blocks.items():
+        marked = {target for target in plan.targets if marks.of(recipe, target)}
         for block in blocks:
             for (place, values), value in zip(block.columns(), block.means, strict=True):
-                known = [one for one in values if one is not None]
-                sd = stdev(known) if len(known) == len(values) > 1 else None
-                own = " ".join(marks.of(recipe, place.target, place.language))
+                known = values if value is not None else [one for one in values if one is not None]
+                sd = stdev(known) if value is not None and len(known) > 1 else None  # type: ignore[arg-type]
+                own = " ".join(marks.of(recipe, place.target, place.language)) if place.target in marked else ""
                 rows.append([recipe, place.target, place.language, place.metric, value, sd, len(known), own])
     return rows
 
