@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.named_rows import read_named_rows
 from stilts.analysis.uriel import numbers
-from stilts.errors import InputError
 
 SIZE, SCRIPT, FERTILITY, UNKNOWN = "log_size", "other_script", "fertility", "unknown_rate"
 CONTROLS = (SIZE, SCRIPT, FERTILITY, UNKNOWN)
@@ -72,15 +72,4 @@ def read_languages(path: Path) -> pd.DataFrame:
 
     Raises InputError for a file without a column `language`, and for a language that comes twice.
     """
-    if not path.is_file():
-        raise InputError(f"no file at {path}", "a CSV file of languages", "change features")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}", "CSV with a header", "mend the file") from None
-    if "language" not in table:
-        raise InputError(f"{path} has the columns {', '.join(table)}", "a column `language`", "add it")
-    twice = table["language"][table["language"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path} has {twice.iloc[0]} twice", "one row a language", "remove a row")
-    return table.set_index("language")
+    return read_named_rows(path, "language", setting="features")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stilts.errors import InputError
+from stilts.analysis.named_rows import read_named_rows
 from stilts.settings import unknown
 from stilts.tasks import MLM
 
@@ -123,20 +123,9 @@ def read_task_sets(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, st
 
     Raises InputError for a file that is not one, and for a recipe that comes twice.
     """
-    if not path.is_file():
-        raise InputError(f"no file at {path}", "a CSV file of recipes", "change recipes_file")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}", "CSV with a header", "mend the file") from None
-    absent = [column for column in ("recipe", "tasks") if column not in table]
-    if absent:
-        raise InputError(f"{path} lacks {', '.join(absent)}", "the columns recipe and tasks", "add them")
-    twice = table["recipe"][table["recipe"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path} has {twice.iloc[0]} twice", "one row a recipe", "remove a row")
-    arms = dict(zip(table["recipe"], table["arm"], strict=True)) if "arm" in table else {}
-    return dict(zip(table["recipe"], map(tasks_of, table["tasks"]), strict=True)), arms
+    table = read_named_rows(path, "recipe", ["tasks"], "recipes_file")
+    arms = dict(table["arm"]) if "arm" in table else {}
+    return {recipe: tasks_of(tasks) for recipe, tasks in table["tasks"].items()}, arms
 
 
 def tasks_of(text: str) -> tuple[str, ...]:

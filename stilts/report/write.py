@@ -16,11 +16,11 @@ from stilts.report.numbers import hours, points, signed
 from stilts.report.provenance import provenance
 from stilts.report.results import Results, read_results, results_folder
 from stilts.report.summary import headline, sentences
+from stilts.study.collect import COLLECT_LOCK
 from stilts.study.marks import MEANINGS, SIGNS
 from stilts.study.plan import Plan
 
 REPORT = "report.html"
-COLLECT_LOCK = ".collect.lock"  # that `stilts.study.collect` holds
 _HERE = Path(__file__).parent
 
 

@@ -29,6 +29,8 @@ from stilts.study.tables_text import xtreme_latex, xtreme_markdown
 if TYPE_CHECKING:
     from stilts.study.statistics import Progress
 
+COLLECT_LOCK = ".collect.lock"
+"""Held while results/ are written."""
 REPEATED = "{} score rows repeat another one with the same value: each score counts once"
 
 
@@ -83,7 +85,7 @@ def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done,
     from filelock import FileLock
 
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.folder / ".collect.lock", mode=0o664):
+    with FileLock(plan.folder / COLLECT_LOCK, mode=0o664):
         return _collect(plan, check, said)
 
 
