@@ -66,7 +66,9 @@ def noise(content: Row) -> list[Drawing]:
         own = [row for row in kept if row["kind"] == kind]
         bars, cut = largest([Bar(row["recipe"], row["value"], row["low"], row["high"]) for row in own])
         what = f"Kept under {kind} of what is above chance, in %"
-        out.append(Drawing(forest(_said(what, bars), bars, "% of the clean score"), f"{what}{_lines(bars)}{cut}."))
+        out.append(
+            Drawing(forest(_said(what, bars), bars, "% of the clean score", points), f"{what}{_lines(bars)}{cut}.")
+        )
     for (target, kind), lines in levels(content["curves"]).items():
         what = f"{target} under {kind}"
         said = "; ".join(
@@ -87,9 +89,11 @@ def typology(content: Row) -> list[Drawing]:
         what = ("gain of {}" if row["outcome"] == "gain" else "gap of {} to English").format(row["recipe"])
         places = list(zip(row["languages"], row["distances"], row["effects"], strict=True))
         said = ", ".join(f"{name} {signed(effect)}" for name, _, effect in sorted(places, key=lambda one: one[1]))
-        label = f"{what.capitalize()} by {row['kind']} distance to English, near ones first: {said}"
+        label = f"{what[0].upper()}{what[1:]} by {row['kind']} distance to English, near ones first: {said}"
         drawn = scatter(label, places, line_of(row), (f"{row['kind']} distance", "points"))
-        caption = f"{what.capitalize()} against {row['kind']} distance: rank correlation {signed(row['rho'], 2)}, "
+        caption = (
+            f"{what[0].upper()}{what[1:]} against {row['kind']} distance: rank correlation {signed(row['rho'], 2)}, "
+        )
         out.append(Drawing(drawn, f"{caption}{row['verdict']}."))
     return out
 

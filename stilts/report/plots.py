@@ -6,7 +6,7 @@ Colours and fonts come from the page's classes. A drawing is as wide as a phone,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -15,10 +15,13 @@ from stilts.report.numbers import points, signed
 
 WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 38, 12, 10, 36
-_ROW, _FOOT = 34, 34
+_ROW, _FOOT, _EDGE = 34, 34, 20
+_LETTER, _LINE = 6.5, 11  # about the width of a letter and the height of a line of labels
 _SHAPES = 3
 
 XY = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom."""
 Names = tuple[str, str]
 """What is across, and what is up."""
 
@@ -33,25 +36,26 @@ class Bar(NamedTuple):
     group: int = 0
 
 
-def forest(label: str, bars: Sequence[Bar], axis: str) -> str:
+def forest(label: str, bars: Sequence[Bar], axis: str, written: Callable[[float, int], str] = signed) -> str:
     """Estimates with their intervals, one below the other, and a line at 0.
 
     Args:
         label: what a screen reader says.
         bars: at least one.
         axis: what the numbers are.
+        written: a number with so many digits, as text; default with its sign.
     """
     height = len(bars) * _ROW + TOP + _FOOT
     ends = [0.0, *(end for bar in bars for end in (bar.value, bar.low, bar.high) if end is not None)]
     marks = _marks(min(ends), max(ends))
-    across = Scale(marks[0], marks[-1], 10, WIDTH - 10)
+    across = Scale(marks[0], marks[-1], _EDGE, WIDTH - _EDGE)
     parts = [_grid(across(mark), TOP, height - _FOOT, zero=mark == 0) for mark in marks]
-    parts += [_text(across(mark), height - _FOOT + 13, signed(mark, _digits(marks)), "middle") for mark in marks]
+    parts += [_text(across(mark), height - _FOOT + 13, written(mark, _digits(marks)), "middle") for mark in marks]
     parts.append(_text(WIDTH / 2, height - 5, axis, "middle"))
     for number, bar in enumerate(bars):
         y = TOP + number * _ROW + 25
         parts.append(_text(2, y - 11, bar.name, "start", "name"))
-        parts.append(_text(WIDTH - 2, y - 11, signed(bar.value, 2), "end", "value"))
+        parts.append(_text(WIDTH - 2, y - 11, written(bar.value, 2), "end", "value"))
         if bar.low is not None and bar.high is not None:
             parts.append(f'<path class="whisker" d="M{across(bar.low):.1f} {y}H{across(bar.high):.1f}"/>')
         parts.append(_sign(across(bar.value), y, bar.group))
@@ -79,11 +83,9 @@ def scatter(label: str, found: Sequence[tuple[str, float, float]], line: tuple[X
         (a, b), (c, d) = line
         ends = f'x1="{plane.x(a):.1f}" y1="{plane.y(b):.1f}" x2="{plane.x(c):.1f}" y2="{plane.y(d):.1f}"'
         parts.append(f'<line class="line s1" {ends}/>')
-    for name, x, y in found:
-        parts.append(f'<circle class="dot" cx="{plane.x(x):.1f}" cy="{plane.y(y):.1f}" r="2.2"/>')
-        side = "end" if plane.x(x) > WIDTH - RIGHT - 20 else "start"
-        offset = -4 if side == "end" else 4
-        parts.append(_text(plane.x(x) + offset, plane.y(y) + 3.5, name, side, "value"))
+    dots = [(name, plane.x(x), plane.y(y)) for name, x, y in found]
+    parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>' for _, x, y in dots]
+    parts += [_text(x, y, name, "middle", "value") for name, x, y in _beside(dots)]
     return _svg(HEIGHT, label, parts)
 
 
@@ -130,6 +132,26 @@ def _sign(x: float, y: float, group: int, look: str = "") -> str:
     if group % _SHAPES == 1:
         return f'<path class="{name}" d="M{x:.1f} {y - half:.1f}l{half} {half}l-{half} {half}l-{half} -{half}z"/>'
     return f'<rect class="{name}" x="{x - half:.1f}" y="{y - half:.1f}" width="{2 * half}" height="{2 * half}"/>'
+
+
+def _beside(dots: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """Where each dot's name stands (its middle): the first place around the dot that no other name or dot has."""
+    taken = [(x - 2, x + 2, y - 2, y + 2) for _, x, y in dots]
+    out = []
+    for name, x, y in dots:
+        half = len(name) * _LETTER / 2
+        places = [(x + half + 4, y + 4), (x - half - 4, y + 4), (x, y - 5), (x, y + 13)]
+        boxes = [(a - half, a + half, b - _LINE + 2, b + 1) for a, b in places]
+        free = [number for number, box in enumerate(boxes)
+                if box[0] >= LEFT and box[1] <= WIDTH and not any(_overlap(box, other) for other in taken)]  # fmt: skip
+        number = free[0] if free else int(boxes[0][1] > WIDTH)
+        taken.append(boxes[number])
+        out.append((name, *places[number]))
+    return out
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
 
 
 def _grid(x: float, top: float, bottom: float, zero: bool) -> str:
