@@ -360,14 +360,29 @@ def figures(
 @app.command()
 def analyse(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="multitask, noise or typology")],
-    scores: Annotated[Path, typer.Option(metavar="FILE", help="score rows: CSV or JSON lines, also from elsewhere")],
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings of the question")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a collected study; settings of the question"),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="instead: score rows, CSV or JSON lines, also from elsewhere")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a question about transfer from a table of scores, with its uncertainty."""
-    from stilts.analysis.questions import analyse as answer_to
+    """Answer a question about transfer from a study's scores or a table of them, with its uncertainty."""
+    settings = [word for word in words or () if "=" in word]
+    studies = [word for word in words or () if "=" not in word]
+    if len(studies) != (scores is None):
+        found = f"{len(studies)} studies {'without' if scores is None else 'and'} --scores"
+        raise InputError(found, "one study, or --scores FILE", "name what has the scores")
+    if scores is not None:
+        from stilts.analysis.questions import analyse as answer_to
 
-    answer = answer_to(question, scores, overrides or ())
+        answer = answer_to(question, scores, settings)
+    else:
+        from stilts.study.answers import ask_study
+
+        answer = ask_study(_plan(Path(studies[0]), None), question, settings)
     _print_json(answer.content()) if as_json else print(answer.text())
 
 

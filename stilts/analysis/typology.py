@@ -70,13 +70,15 @@ def _row(
     missing = (
         float(np.mean(distances.missing.loc[list(languages), kind])) / distances.totals[kind] if languages else 1.0
     )
+    empty = Row(outcome.kind, outcome.recipe, kind, languages, absent, missing, sd, np.nan, np.nan, np.nan)
+    empty = replace(empty, distances=tuple(x.tolist()), effects=tuple(effects.tolist()))
     if len(languages) < FEWEST or sd == 0 or np.ptp(effects) < _SAME:
-        return Row(outcome.kind, outcome.recipe, kind, languages, absent, missing, sd, np.nan, np.nan, np.nan)
+        return empty
     x = _standard(x)
     groups = [families[language] for language in languages]
     rho, rho_p = rank_correlation(x, effects.to_numpy(), permutations, seed)
     found = slopes(_design({}, x), effects.to_numpy()[:, None], groups, permutations, seed)
-    row = Row(outcome.kind, outcome.recipe, kind, languages, absent, missing, sd, rho, rho_p, float(found.p[0]))
+    row = replace(empty, rho=rho, rho_p=rho_p, p=float(found.p[0]))
     if len(languages) <= RANKS_ONLY:
         return row
     return _with_fits(row, outcome, cells, effects, x, groups, controls.loc[list(languages)], (permutations, seed))

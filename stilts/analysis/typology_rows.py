@@ -67,6 +67,8 @@ class Row:
         dropped: covariates that are not held equal, and why.
         mixed: the mixed model over cells, with the marginal fit's covariates.
         left_out: leave one family out.
+        distances, effects: of each of `languages`: its cosine distance, and its gain or gap in points with the targets'
+            means out (`stilts.analysis.language_effects`).
     """
 
     outcome: str
@@ -84,6 +86,8 @@ class Row:
     mixed: Mixed | None = None
     left_out: tuple[LeftOut, ...] = ()
     p_holm: float = np.nan
+    distances: tuple[float, ...] = ()
+    effects: tuple[float, ...] = ()
 
     def fit(self, name: str) -> Fit | None:
         """The regression of this name, if there is one."""

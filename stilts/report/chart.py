@@ -15,7 +15,7 @@ Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """A linear map from numbers to places."""
 
     low: float
@@ -40,9 +40,9 @@ def line_chart(label: str, lines: Sequence[Points], last: float) -> str:
         lines: one a series.
         last: the step at the right end.
     """
-    across = _Scale(0, last, LEFT, WIDTH - RIGHT)
+    across = Scale(0, last, LEFT, WIDTH - RIGHT)
     marks = ticks(0, max(value for points in lines for _, value in points))
-    up = _Scale(0, marks[-1], HEIGHT - BOTTOM, TOP)
+    up = Scale(0, marks[-1], HEIGHT - BOTTOM, TOP)
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label, {chr(34): "&quot;"})}">']
     for mark in marks:
         y = f"{up(mark):.1f}"

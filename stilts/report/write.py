@@ -14,6 +14,7 @@ from stilts.report.cost import Took, took
 from stilts.report.curves import MOST_POINTS, Curve, read_curves
 from stilts.report.numbers import hours, points, signed
 from stilts.report.provenance import provenance
+from stilts.report.questions import read_questions
 from stilts.report.results import Results, read_results, results_folder
 from stilts.report.summary import headline, sentences
 from stilts.study.collect import COLLECT_LOCK
@@ -110,6 +111,7 @@ def _content(results: Results) -> dict[str, Any]:
         "curve_points": MOST_POINTS,
         "left_out": left_out,
         "line_class": chart.class_of,
+        "questions": read_questions(results.folder),
         **_cost(took(plan)),
     }
 

@@ -109,11 +109,13 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     languages = _csv(BY_LANGUAGE, by_language(plan, scores))
     began = time.perf_counter()
     # pandas and SciPy take a second to load, which a score that cannot be read need not wait for
+    from stilts.study.answers import write_answers
     from stilts.study.statistics import COLUMNS, statistics
     from stilts.study.statistics_text import statistics_parts
 
     found = statistics(plan, scores, said)
     deltas = _csv(COLUMNS, found.deltas)
+    write_answers(plan, scores, said)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "by_language.csv", languages)

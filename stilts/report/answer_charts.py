@@ -1,0 +1,158 @@
+"""The drawings of each question, from its content in answers.json; a question without any has its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stilts.report.chart import class_of
+from stilts.report.numbers import points, signed
+from stilts.report.plots import Bar, curves, forest, scatter
+from stilts.report.results import ALL
+
+MOST = 12  # drawings of one question
+MOST_BARS = 30
+SINGLE, SEVERAL = "single", "several"  # kinds of recipes in question 1
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: SVG text, what it shows, and its key: the class and the name of each line or group."""
+
+    svg: str
+    caption: str
+    key: Sequence[tuple[str, str]] = ()
+
+
+def drawings(question: str, content: Row) -> list[Drawing]:
+    """The drawings of a question, those that the study has numbers for."""
+    return _OF[question](content)[:MOST] if question in _OF else []
+
+
+def multitask(content: Row) -> list[Drawing]:
+    """Question 1: the gain of each recipe, and of several tasks over the best single one."""
+    kinds = {one["recipe"]: one["kind"] for one in content["recipes"]}
+    target, where = main_target(content["deltas"])
+    gains = [row for row in content["deltas"] if (row["target"], row["language"]) == (target, ALL)]
+    groups = {SINGLE: 0, SEVERAL: 1}
+    bars, cut = largest([
+        Bar(row["recipe"], row["delta"], row["low"], row["high"], groups.get(kinds.get(row["recipe"], ""), 2))
+        for row in gains
+    ])  # fmt: skip
+    out = []
+    if bars:
+        what = f"Gain over {content['baseline']}, {where}, in points"
+        key = [(class_of(place), f"{kind} task{'s' * place}") for kind, place in groups.items()
+               if any(bar.group == place for bar in bars)]  # fmt: skip
+        out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}.", key))
+    best = [row for row in content["best_single"] if (row["target"], row["language"]) == (target, ALL)]
+    bars, cut = largest([Bar(row["recipe"], row["delta"], row["low"], row["high"], 1) for row in best])
+    if bars:
+        what = f"Several tasks less the best single one, {where}, in points"
+        out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}."))
+    return out
+
+
+def noise(content: Row) -> list[Drawing]:
+    """Question 3: the share of the score that is kept, and the score against the level of each kind."""
+    kept = [row for row in content["recipes"]
+            if (row["measure"], row["target"], row["language"]) == ("kept", ALL, ALL)]  # fmt: skip
+    kinds = list(dict.fromkeys(row["kind"] for row in kept))
+    out = []
+    for kind in kinds:
+        own = [row for row in kept if row["kind"] == kind]
+        bars, cut = largest([Bar(row["recipe"], row["value"], row["low"], row["high"]) for row in own])
+        what = f"Kept under {kind} of what is above chance, in %"
+        out.append(
+            Drawing(forest(_said(what, bars), bars, "% of the clean score", points), f"{what}{_lines(bars)}{cut}.")
+        )
+    for (target, kind), lines in levels(content["curves"]).items():
+        what = f"{target} under {kind}"
+        said = "; ".join(
+            f"{recipe} from {points(line[0][1])} to {points(line[-1][1])}" for recipe, line in lines.items()
+        )
+        drawn = curves(f"Score on {what}: {said}", list(lines.values()), "level", "points")
+        key = [(class_of(number), recipe) for number, recipe in enumerate(lines)]
+        out.append(Drawing(drawn, f"{what}: score against level, mean over languages.", key))
+    return out
+
+
+def typology(content: Row) -> list[Drawing]:
+    """Question 4: each language's gain (or gap) against its distance; what was shown first, then by p."""
+    rows = [row for row in content["rows"] if len(row["languages"]) > 1 and row["rho"] is not None]
+    rows.sort(key=lambda row: (row["outcome"] != "gain", row["p_holm"] is None, row["p_holm"] or 0.0))
+    out = []
+    for row in rows:
+        what = ("gain of {}" if row["outcome"] == "gain" else "gap of {} to English").format(row["recipe"])
+        places = list(zip(row["languages"], row["distances"], row["effects"], strict=True))
+        said = ", ".join(f"{name} {signed(effect)}" for name, _, effect in sorted(places, key=lambda one: one[1]))
+        label = f"{what[0].upper()}{what[1:]} by {row['kind']} distance to English, near ones first: {said}"
+        drawn = scatter(label, places, line_of(row), (f"{row['kind']} distance", "points"))
+        caption = (
+            f"{what[0].upper()}{what[1:]} against {row['kind']} distance: rank correlation {signed(row['rho'], 2)}, "
+        )
+        out.append(Drawing(drawn, f"{caption}{row['verdict']}."))
+    return out
+
+
+def main_target(rows: Sequence[Row]) -> tuple[str, str]:
+    """The mean over targets where there is one, else the only target; and the words for it."""
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    if ALL in targets or not targets:
+        return ALL, "mean over targets"
+    return targets[0], targets[0]
+
+
+def levels(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, list[tuple[float, float]]]]:
+    """Target and kind (with `@WHERE`) -> recipe -> level and score, from level 0 on.
+
+    The score is the mean over a target's metrics, and over its languages where there are several.
+    """
+    several = {(row["target"], row["kind"], row["where"]) for row in rows if row["language"] == ALL}
+    found: dict[tuple[str, str], dict[str, dict[float, list[float]]]] = {}
+    for row in rows:
+        if (row["language"] == ALL) == ((row["target"], row["kind"], row["where"]) in several):
+            kind = row["kind"] + (f"@{row['where']}" if row["where"] else "")
+            own = found.setdefault((row["target"], kind), {}).setdefault(row["recipe"], {})
+            own.setdefault(0.0, []).append(row["clean"])
+            own.setdefault(row["level"], []).append(row["noisy"])
+    return {
+        place: {
+            recipe: [(level, sum(own[level]) / len(own[level])) for level in sorted(own)]
+            for recipe, own in lines.items()
+        }
+        for place, lines in found.items()
+    }
+
+
+def line_of(row: Row) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """The ends of the fitted line of question 4 over the distances that there are; None where only ranks were taken."""
+    fit = next((one for one in row["fits"] if one["name"] == "marginal"), None)
+    if fit is None:
+        return None
+    xs, ys = row["distances"], row["effects"]
+    slope, middle, height = fit["slope"] / row["sd"], sum(xs) / len(xs), sum(ys) / len(ys)
+    low, high = ((x, height + slope * (x - middle)) for x in (min(xs), max(xs)))
+    return low, high
+
+
+def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
+    """As many bars as a drawing holds, in their order, those furthest from 0; and words for what is left out."""
+    if len(bars) <= MOST_BARS:
+        return list(bars), ""
+    kept = set(sorted(range(len(bars)), key=lambda number: -abs(bars[number].value))[:MOST_BARS])
+    return [bar for number, bar in enumerate(bars) if number in kept], f"; of {len(bars)} those furthest from 0"
+
+
+def _lines(bars: Sequence[Bar]) -> str:
+    return "; lines are 95 % intervals over seeds" if any(bar.low is not None for bar in bars) else "; no intervals"
+
+
+def _said(what: str, bars: Sequence[Bar]) -> str:
+    return f"{what}: {', '.join(f'{bar.name} {signed(bar.value, 2)}' for bar in bars)}"
+
+
+_OF: dict[str, Callable[[Row], list[Drawing]]] = {"multitask": multitask, "noise": noise, "typology": typology}

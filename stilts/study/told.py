@@ -1,0 +1,62 @@
+"""What a study says about itself that a table of scores does not: the settings its questions are asked with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from stilts.analysis.language_effects import ENGLISH
+from stilts.analysis.questions import Question
+from stilts.analysis.typology_answer import MEASURED
+from stilts.analysis.uriel import uriel_code
+from stilts.config import Recipe
+from stilts.study.plan import Plan
+from stilts.tasks import MLM
+
+_TAGGED = "udpos"
+
+
+def told(plan: Plan, name: str, question: Question) -> dict[str, Any]:
+    """The settings of a question that follow from the study; the others keep their defaults.
+
+    Every question is told the baseline and the folder of prepared sets, where it has settings of these names.
+    """
+    found: dict[str, Any] = {"baseline": plan.baseline}
+    if plan.features.is_dir():
+        found["prepared"] = str(plan.features)
+    found |= _OWN[name](plan) if name in _OWN else {}
+    fields = {field.name for field in dataclasses.fields(question.settings)}
+    return {key: value for key, value in found.items() if key in fields and value is not None}
+
+
+def _multitask(plan: Plan) -> dict[str, Any]:
+    """What each recipe trains on, masked LM among it: names need not say it."""
+    return {"recipes": {one.name: "+".join([*one.tasks, *([MLM.name] if one.mlm else [])]) for one in plan.recipes}}
+
+
+def _noise(plan: Plan) -> dict[str, Any]:
+    """The recipes that are not on English alone, and the English ones matched with them."""
+    many = [one for one in plan.recipes if _is_multilingual(one)]
+    english = [one for one in plan.recipes if one not in many and one.name != plan.baseline]
+    pairs: dict[str, str] = {}
+    for recipe in many:
+        alike = [one.name for one in english if (one.tasks, one.budget) == (recipe.tasks, recipe.budget)]
+        if len(alike) == 1:
+            pairs[recipe.name] = alike[0]
+    return {"multilingual": [one.name for one in many], "pairs": pairs}
+
+
+def _is_multilingual(recipe: Recipe) -> bool:
+    own = [language for language in recipe.languages if language != ENGLISH]
+    return bool(own) or (recipe.mlm is not None and recipe.mlm.languages != [ENGLISH])
+
+
+def _typology(plan: Plan) -> dict[str, Any]:
+    """Distances measured in tagged text, where there is some and a language is not in URIEL."""
+    languages = dict.fromkeys(place.language for places in plan.places.values() for place in places)
+    invented = any(uriel_code(language) is None for language in languages)
+    return {"distances": MEASURED} if invented and _TAGGED in plan.targets else {}
+
+
+_OWN: dict[str, Callable[[Plan], dict[str, Any]]] = {"multitask": _multitask, "noise": _noise, "typology": _typology}
