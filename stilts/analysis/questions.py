@@ -13,6 +13,8 @@ from stilts.analysis import noise_answer
 from stilts.analysis.multitask_answer import MultitaskSettings
 from stilts.analysis.multitask_answer import ask as multitask
 from stilts.analysis.score_table import read_scores
+from stilts.analysis.steps_answer import StepsSettings
+from stilts.analysis.steps_answer import ask as steps
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.settings import overridden, read, unknown
 
@@ -49,6 +51,7 @@ class Question:
 QUESTIONS: dict[str, Question] = {
     "multitask": Question(MultitaskSettings, multitask, columns=("arm",)),
     "noise": Question(noise_answer.NoiseSettings, noise_answer.ask, noisy=True),
+    "steps": Question(StepsSettings, steps, columns=("step", "design")),
     "typology": Question(TypologySettings, ask),
 }
 
