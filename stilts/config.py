@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from stilts.kept_step import DESIGNS, TRUNK
 from stilts.settings import load_yaml, read, setting
 
 CLEAN = "clean"
@@ -89,7 +90,16 @@ class Recipe:
     translated_from: str | None = setting(None, "language the data were translated from")
     budget: Budget = setting(Budget, "length; default the preset's epochs")
     select: str = setting("last", "checkpoint that targets start from", choices=("last", "best", "none"))
-    keep_steps: list[int] = setting([], "steps whose model is kept as a start for targets", minimum=0)
+    keep_steps: list[int] = setting(
+        [], "optimizer steps after which targets start, each a recipe RECIPE@STEP@DESIGN; 0 is the baseline", minimum=0
+    )
+    design: str = setting(
+        TRUNK,
+        "how keep_steps come about: one run at a constant rate with a branch from each step whose rate falls to 0, the "
+        "models of one run whose rate falls all the while, or a whole run for each step",
+        DESIGNS,
+    )
+    cooldown: float = setting(0.1, "steps of a branch of trunk_cooldown, as a share of its kept step", minimum=0.001)
     seeds: list[int] = setting([], "seeds of this recipe; default the study's", minimum=0)
 
 
@@ -315,8 +325,11 @@ class RunSettings:
     needs: list[str] = setting([], "runs that must be done before")
     model: ModelSettings = setting(ModelSettings, "the published encoder")
     init_run: str | None = setting(None, "run whose exported model this one starts from; null: the published weights")
-    init_hash: str | None = setting(None, "settings_hash of init_run")
+    init_hash: str | None = setting(None, "settings_hash of init_run or branch_run")
+    init_step: int | None = setting(None, "step of init_run whose model is meant; null: its own, after the last one")
     init_head: str = setting("fresh", "fresh or reused heads", choices=("fresh", "reuse"))
+    branch_run: str | None = setting(None, "run that this one goes on from, with its optimizer, instead of starting")
+    branch_step: int | None = setting(None, "optimizer step of branch_run after which this one goes on")
     features: str = setting("../../features", "feature folder, relative to the run's folder")
     train_sets: list[SetRef] = setting([], "training sets")
     selection_sets: list[SetRef] = setting([], "sets that `best` is chosen by")
@@ -326,6 +339,12 @@ class RunSettings:
     sampling: Sampling = setting(Sampling, "mixture of the training tasks")
     mlm: Mlm | None = setting(None, "masked LM among the training tasks; share and languages set")
     budget: Budget = setting(Budget, "length where training.max_steps and epochs do not say")
+    decay_from: int | None = setting(
+        None, "optimizer step from which the rate falls to 0 at the last one; null: from the end of the warm-up"
+    )
+    branch_steps: list[int] = setting([], "steps whose checkpoint stays for the runs that go on from it")
+    snapshot_steps: list[int] = setting([], "steps whose model is exported to snapshots/, beside the last one")
+    kept_step: int | None = setting(None, "step that score rows name; null: the steps of the model that is scored")
     training: Training = setting(Training, "optimization; every value set")
     retrieval: dict[str, RetrievalSettings] = setting({}, "TASK: how sentences become vectors")
     deepspeed: dict[str, Any] = setting({"config": "zero2"}, "DeepSpeed configuration and overrides")

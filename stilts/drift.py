@@ -20,10 +20,10 @@ _SHOWN = {"init": "init_run"}  # the key of run.yaml that a user knows
 # names, folders, and what `init` stands for
 _NO_RESULT = (
     "study", "run", "recipe", "settings_hash", "needs", "init_run", "init_hash", "features", "budget", "keep_model",
-    "allow_drift",
+    "allow_drift", "branch_run", "kept_step",
 )  # fmt: skip
 # what older versions did not have: left out where it says nothing, so that their runs are the same runs
-_WHERE_GIVEN = ("noisy_sets",)
+_WHERE_GIVEN = ("noisy_sets", "init_step", "branch_step", "decay_from", "branch_steps", "snapshot_steps")
 _RESULT = tuple(field.name for field in fields(RunSettings) if field.name not in _NO_RESULT)
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (

@@ -149,7 +149,7 @@ WRONG = {
     "unknown task": (["plan", "STUDY", "target.tasks=[xnly]"], "did you mean 'xnli'"),
     "unknown language": (["plan", "STUDY", "target.languages=[xx]"], "'xx'"),
     "later setting": (
-        ["prepare", "STUDY", "intermediate.0.keep_steps=[1]"],
+        ["prepare", "STUDY", "intermediate.0.select=none"],
         "not in this version: recipe",
     ),
     "unknown noise": (

@@ -34,7 +34,7 @@ STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.yaml"))
 # The keys of the contract: a change here breaks people's study files.
 SURFACE = {
     Study: "name output_dir model data intermediate target evaluation training deepspeed launch seeds",
-    Recipe: "name tasks sampling mlm languages translated_from budget select keep_steps seeds",
+    Recipe: "name tasks sampling mlm languages translated_from budget select keep_steps design cooldown seeds",
     Sampling: "strategy cap temperature weights",
     Mlm: "share languages learning_rate exponent",
     Budget: "steps examples epochs",

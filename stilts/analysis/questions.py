@@ -14,6 +14,8 @@ from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.multitask_answer import MultitaskSettings
 from stilts.analysis.multitask_answer import ask as multitask
 from stilts.analysis.score_table import read_scores
+from stilts.analysis.steps_answer import StepsSettings
+from stilts.analysis.steps_answer import ask as steps
 from stilts.analysis.typology import FEWEST
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.errors import InputError
@@ -71,6 +73,7 @@ QUESTIONS: dict[str, Question] = {
     "noise": Question(
         noise_answer.NoiseSettings, noise_answer.ask, noisy=True, title="Noisy inputs", check=_some_noise
     ),
+    "steps": Question(StepsSettings, steps, columns=("step", "design"), title="Number of intermediate steps"),
     "typology": Question(TypologySettings, ask, title="Distance to English", check=_enough_languages),
 }
 

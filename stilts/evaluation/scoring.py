@@ -171,7 +171,7 @@ class ScoreFile:
             "target_seed": run.seeds["target"],
             "condition": condition,
             "noise_seed": noise_seed,
-            "step": facts["step"],
+            "step": facts["step"] if run.kept_step is None else run.kept_step,
             "layer": facts["layer"],
             "selection": facts["selection"],
             "task_version": get_task(ref.task).version,

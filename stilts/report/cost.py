@@ -63,24 +63,27 @@ def took(plan: Plan) -> Took:
     for kind in PHASES:
         own = [run for run in plan.runs if run.kind == kind]
         if own:
-            phases[kind] = _work([found[run.run] for run in own])
+            # a branch's steps are counted from the start of its trunk, which is a run of its own
+            steps = sum(max(0, found[run.run].step - (run.branch_step or 0)) for run in own)
+            phases[kind] = _work([found[run.run] for run in own], steps)
         for run in own:
             status = found[run.run]
             parts = recipes.setdefault(run.recipe, {})
             parts[kind] = parts.get(kind, 0.0) + status.rank_seconds
             states[status.state] = states.get(status.state, 0) + 1
-    order = {recipe.name: recipes.get(recipe.name, {}) for recipe in plan.recipes}
+    # the trunk of several kept steps is of none of the plan's recipes
+    order = {name: recipes.get(name, {}) for name in dict.fromkeys([*(one.name for one in plan.recipes), *recipes])}
     return Took(phases, order, states, _unit(found.values()))
 
 
-def _work(statuses: list[Status]) -> Work:
+def _work(statuses: list[Status], steps: int) -> Work:
     speeds = [status.tokens_per_second for status in statuses if status.tokens_per_second]
     return Work(
         runs=len(statuses),
         done=sum(status.state == "done" for status in statuses),
         unrecorded=sum(status.attempt > 0 and not status.rank_seconds for status in statuses),
         seconds=sum(status.rank_seconds for status in statuses),
-        steps=sum(status.step for status in statuses),
+        steps=steps,
         speed=median(speeds) if speeds else None,
     )
 

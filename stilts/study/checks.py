@@ -10,6 +10,7 @@ from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.study.conditions import check_conditions
+from stilts.study.kept_steps import check_kept_steps, is_baseline
 from stilts.study.text import check_mlm
 from stilts.tasks import check_language, get_task, target_tasks
 from stilts.tasks.hub import HUB
@@ -26,7 +27,7 @@ def check_study(study: Study) -> None:
     _check_seeds(study.target.seeds, "target.seeds")
     _no_repeats([recipe.name for recipe in study.intermediate], "intermediate", "recipe")
     for index, recipe in enumerate(study.intermediate):
-        _check_recipe(recipe, f"intermediate[{index}]")
+        _check_recipe(study, recipe, f"intermediate[{index}]")
     baselines = [recipe.name for recipe in study.intermediate if is_baseline(recipe)]
     if len(baselines) > 1:
         raise InputError(
@@ -40,11 +41,6 @@ def check_study(study: Study) -> None:
     check_conditions(study)
 
 
-def is_baseline(recipe: Recipe) -> bool:
-    """True for the recipe without an intermediate phase."""
-    return not recipe.tasks and recipe.mlm is None
-
-
 def not_in_this_version(study: Study) -> list[str]:
     """The settings of a study that are part of the contract but that this version cannot carry out, one line each."""
     lines = []
@@ -52,12 +48,11 @@ def not_in_this_version(study: Study) -> list[str]:
         where = f"recipe {recipe.name}"
         lines += [f"{where}: translated_from"] if recipe.translated_from else []
         lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
-        lines += [f"{where}: keep_steps"] if recipe.keep_steps else []
         lines += [f"{where}: select: none"] if recipe.select == "none" else []
     return lines
 
 
-def _check_recipe(recipe: Recipe, where: str) -> None:
+def _check_recipe(study: Study, recipe: Recipe, where: str) -> None:
     _check_name(recipe.name, f"{where}.name")
     _no_repeats(recipe.tasks, f"{where}.tasks", "task")
     for task in recipe.tasks:
@@ -77,6 +72,7 @@ def _check_recipe(recipe: Recipe, where: str) -> None:
     if recipe.budget.epochs == 0:
         raise InputError(f"{where}.budget.epochs is 0", "more than 0", "use `tasks: []` for a recipe without training")
     check_mlm(recipe, where)
+    check_kept_steps(study, recipe, where)
     _check_sampling(recipe, f"{where}.sampling")
 
 

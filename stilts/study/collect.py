@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stilts.analysis import noise
 from stilts.files import write_text
 from stilts.json_text import json_text
+from stilts.study import kept_axis
 from stilts.study.data_notes import data_notes
 from stilts.study.noisy_scores import missing_noisy, noise_rows, noisy_gaps
 from stilts.study.plan import Plan
@@ -74,8 +75,10 @@ class Collected:
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
     """Write all of results/ from what was scored, but report.html and figures/.
 
-    A study with noisy inputs gets noise.csv and noise_areas.csv, too; scores.csv has all its scores, the other tables
-    those of clean inputs. Another process that collects the same study is waited for.
+    A study that keeps steps gets steps.csv, too. One with noisy inputs gets noise.csv and noise_areas.csv; scores.csv
+    has all its scores, the other tables those of clean inputs.
+
+    Another process that collects the same study is waited for.
 
     Args:
         plan: the study.
@@ -131,6 +134,8 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     lines = [*problems, *repeated, *_missing_lines(content), *(f"missing: {line}" for line in noisy)]
     write_text(folder / "problems.txt", "".join(f"{line}\n" for line in lines))
     write_text(folder / "data.md", data_notes(plan))
+    if kept := list(kept_axis.axis(plan)):
+        write_text(folder / "steps.csv", _csv(kept_axis.COLUMNS, (list(row.values()) for row in kept)))
     if plan.noisy_places:
         costs = noise.noise_table(noise_rows(scores), noisy_gaps(scores))
         for name, columns, table in (

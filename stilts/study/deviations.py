@@ -25,7 +25,7 @@ def deviations(plan: Plan) -> list[dict[str, Any]]:
     study = plan.study
     preset = study.training.preset
     bare = replace(study, training=_bare(study.training), target=replace(study.target, per_task={}))
-    recipes = {recipe.name: recipe for recipe in plan.recipes}
+    recipes = {recipe.name: recipe for recipe in (*study.intermediate, *plan.recipes)}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for run in plan.runs:
         if not run.trains_on:

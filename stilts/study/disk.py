@@ -33,7 +33,7 @@ class Disk:
 
     Attributes:
         models: exported models that stay.
-        kept: checkpoints that stay for good, of intermediate runs (`training.keep_every`).
+        kept: checkpoints that stay for good, of intermediate runs (`training.keep_every`, and where branches begin).
         at_once: runs that go at the same time.
         checkpoints: of these runs, at the moment when one replaces another.
         passing: their models that are removed when all is scored (`target.keep_models`).
@@ -100,7 +100,7 @@ def disk_of(
     largest = sorted(held, key=lambda one: one.while_it_goes, reverse=True)[:number]
     files = sum(one.files for one in held)
     files += sum(files_of(run, setup.ranks) for run in plan.runs if not run.trains_on)
-    folders = [plan.run_folder(run.run) / part for run in runs for part in ("model", "checkpoints")]
+    folders = [plan.run_folder(run.run) / part for run in runs for part in ("model", "checkpoints", "snapshots")]
     return Disk(
         models=sum(one.model for one in held),
         kept=sum(one.kept for one in held),
@@ -149,12 +149,13 @@ def _held(setup: Setup, run: RunSettings, steps: int | None) -> _Held:
         going += max(1, number - 1) * MODEL_FILES
     if run.training.average_last > 1:
         going += 3 * run.training.average_last
+    snapshots = len(run.snapshot_steps)
     return _Held(
-        model=model if run.keep_model else 0,
+        model=(model if run.keep_model else 0) + snapshots * model,
         kept=kept,
         checkpoints=checkpoint_bytes(setup, run, steps) - kept,
         passing=0 if run.keep_model else model,
-        files=files + stay * a_checkpoint + (MODEL_FILES if run.keep_model else 0),
+        files=files + stay * a_checkpoint + (snapshots + run.keep_model) * MODEL_FILES,
         files_while=going,
     )
 
@@ -184,11 +185,15 @@ def _checkpoint(setup: Setup) -> int:
 
 def _checkpoints(run: RunSettings, steps: int | None) -> tuple[int, int]:
     """How many checkpoints a run has at its most to go on from, and for good."""
-    training, kept = run.training, 0
+    training, kept, for_good = run.training, 0, len(run.branch_steps)
+    begin = run.branch_step or 0
     if training.save_every:
         kept = training.keep_last + 1
-        kept = kept if steps is None else min(kept, (steps - 1) // training.save_every)
-    return kept, (steps - 1) // training.keep_every if training.keep_every and steps is not None else 0
+        kept = kept if steps is None else min(kept, (steps - 1) // training.save_every - begin // training.save_every)
+    if training.keep_every and steps is not None:
+        for_good += (steps - 1) // training.keep_every - begin // training.keep_every
+        for_good -= sum(step % training.keep_every == 0 and step < steps for step in run.branch_steps)
+    return kept, for_good
 
 
 def _head(name: str, size: ModelSize) -> int:

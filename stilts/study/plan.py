@@ -13,8 +13,10 @@ from stilts.config import Recipe, RunSettings, Sampling, SetRef, Study, Training
 from stilts.data.specs import SetSpec
 from stilts.drift import DecisiveTexts
 from stilts.errors import InputError
-from stilts.study.checks import check_study, is_baseline, not_in_this_version
+from stilts.kept_step import kept_step
+from stilts.study.checks import check_study, not_in_this_version
 from stilts.study.conditions import check_effects
+from stilts.study.kept_steps import PhaseRun, all_recipes, arms, is_baseline, phase_runs
 from stilts.study.resolve import intermediate_length, intermediate_training
 from stilts.study.targets import (
     Group,
@@ -27,8 +29,6 @@ from stilts.study.targets import (
 )
 from stilts.study.text import resolved_mlm, text_sets
 from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
-
-BASELINE = Recipe("none")  # what a study without recipes runs
 
 
 class NoisyPlace(NamedTuple):
@@ -168,24 +168,35 @@ def expand(study: Study) -> Plan:
     check_study(study)
     check_languages(study)
     study = replace(study, deepspeed={"config": "zero2", **study.deepspeed})
-    recipes = tuple(study.intermediate) or (BASELINE,)
     groups = target_groups(study)
     check_effects(study, [spec for group in groups for spec in group.noisy])
     builder = _Builder(study, groups)
+    recipes = all_recipes(study)
     for recipe in recipes:
-        starts: list[tuple[int | None, str | None]] = [(None, None)]
-        if not is_baseline(recipe):
-            starts = [(s, builder.intermediate(recipe, s)) for s in recipe.seeds or study.seeds]
-        for seed, start in starts:
-            for group in groups:
-                builder.targets(recipe, seed, start, group)
+        seeds = [] if is_baseline(recipe) else recipe.seeds or study.seeds
+        starts = [builder.intermediate(recipe, seed) for seed in seeds]
+        for one in arms(recipe):
+            for start in [own[one.name] for own in starts] or [Start()]:
+                for group in groups:
+                    builder.targets(one, start, group)
     return Plan(
         study=study,
-        recipes=recipes,
+        recipes=tuple(one for recipe in recipes for one in arms(recipe)),
         runs=tuple(builder.runs.values()),
         specs=tuple(builder.specs),
         later=tuple(not_in_this_version(study)),
     )
+
+
+class Start(NamedTuple):
+    """Where targets start: a seed of the intermediate phase, its run, and the step of it that is not its last.
+
+    The published weights where there is no run.
+    """
+
+    seed: int | None = None
+    run: str | None = None
+    step: int | None = None
 
 
 class _Builder:
@@ -204,10 +215,26 @@ class _Builder:
         cache = study.data.cache_dir
         self._features = str(Path(cache).absolute()) if cache else RunSettings.features
 
-    def intermediate(self, recipe: Recipe, seed: int) -> str:
-        """Add the intermediate run of a recipe and seed; its id."""
+    def intermediate(self, recipe: Recipe, seed: int) -> dict[str, Start]:
+        """Add the intermediate runs of a recipe and seed: name of each of its `arms` -> where its targets start."""
+        starts: dict[str, Start] = {}
+        trunk = None
+        for own in phase_runs(recipe):
+            before: dict[str, Any] = {}
+            if own.branch_step is not None:
+                assert trunk is not None
+                before = {"needs": [trunk], "branch_run": trunk, "branch_step": own.branch_step}
+                before["init_hash"] = self.runs[trunk].settings_hash
+            name = self._intermediate(own, seed, before)
+            trunk = name if own.branch_steps else trunk
+            starts |= {one: Start(seed, name, step) for one, step in own.serves}
+        return starts
+
+    def _intermediate(self, own: PhaseRun, seed: int, before: dict[str, Any]) -> str:
+        """Add an intermediate run; its id."""
+        recipe = own.recipe
         tasks = [TASKS[name] for name in recipe.tasks]
-        training = intermediate_training(self.study, recipe, tasks)
+        training = own.training(intermediate_training(self.study, recipe, tasks))
         train, select = self._intermediate_sets(tasks, training)
         mlm = resolved_mlm(self.study, recipe)
         train += text_sets(self.study, mlm)
@@ -215,7 +242,7 @@ class _Builder:
         return self._add(
             f"intermediate-{recipe.name}-s{seed}",
             kind="intermediate",
-            recipe=recipe.name,
+            recipe=own.named,
             seeds={"intermediate": seed, "target": None},
             trains_on=trains_on,
             train_sets=self._refs(train),
@@ -223,28 +250,34 @@ class _Builder:
             sampling=recipe.sampling if len(recipe.tasks) > 1 else Sampling(),
             mlm=mlm,
             training=training,
+            decay_from=own.decay_from,
+            branch_steps=list(own.branch_steps),
+            snapshot_steps=list(own.snapshot_steps),
+            **before,
         )
 
-    def targets(self, recipe: Recipe, seed: int | None, start: str | None, group: Group) -> None:
+    def targets(self, recipe: Recipe, start: Start, group: Group) -> None:
         """Add the runs of a group of targets, for every target seed."""
-        middle = recipe.name + ("" if seed is None else f"-s{seed}")
+        middle = recipe.name + ("" if start.seed is None else f"-s{start.seed}")
         joined = "+".join(group.targets)
         seeds: Sequence[int | None] = self.study.target.seeds or self.study.seeds
         for target_seed in [None] if group.kind == "evaluation" else seeds:
             base = f"{group.kind}-{middle}-{joined}" + ("" if target_seed is None else f"-t{target_seed}")
-            before = start
+            before = start.run
             for index, stage in enumerate(group.stages, 1):
                 final = index == len(group.stages)
                 before = self._add(
                     base if final else f"{base}-{index}of{len(group.stages)}",
                     kind=group.kind,
                     recipe=recipe.name,
-                    seeds={"intermediate": seed, "target": target_seed},
+                    seeds={"intermediate": start.seed, "target": target_seed},
                     trains_on=list(stage.trains_on),
                     evaluates=list(group.targets) if final else [],
                     needs=[before] if before else [],
                     init_run=before,
                     init_hash=self.runs[before].settings_hash if before else None,
+                    init_step=start.step if index == 1 else None,
+                    kept_step=self._kept_step(recipe),
                     init_head=stage.init_head,
                     train_sets=self._refs(stage.train),
                     selection_sets=self._refs(stage.select),
@@ -255,6 +288,13 @@ class _Builder:
                     retrieval=retrieval_settings(self.study, group.targets) if final else {},
                     keep_model=not final or group.kind != "target" or self.study.target.keep_models,
                 )
+
+    def _kept_step(self, recipe: Recipe) -> int | None:
+        """What the score rows of a recipe name as their step, in a study that keeps steps."""
+        if is_baseline(recipe):
+            return 0 if any(one.keep_steps for one in self.study.intermediate) else None
+        found = kept_step(recipe.name)
+        return found.step if found else None
 
     def _intermediate_sets(self, tasks: Sequence[Task], training: Training) -> tuple[list[SetSpec], list[SetSpec]]:
         train, select, limit = [], [], training.validation_examples

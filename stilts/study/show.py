@@ -8,6 +8,7 @@ from typing import Any
 from stilts.config import RunSettings
 from stilts.study.cost import Cost, cost_json, cost_of
 from stilts.study.disk import GIB, shown
+from stilts.study.kept_axis import kept_step_lines
 from stilts.study.marks import same_data
 from stilts.study.plan import Plan, plan_row
 from stilts.study.show_settings import length, settings_json, settings_of_all, settings_table
@@ -64,6 +65,8 @@ def plan_text(plan: Plan) -> str:
         recipes = {recipe: " ".join(target for other, target in pairs if other == recipe) for recipe, _ in pairs}
         named = "; ".join(f"{recipe}: {targets}" for recipe, targets in recipes.items())
         parts.append(f"same data in both phases (marked in every table): {named}")
+    if text := kept_step_lines(plan):
+        parts.append("\n".join(text))
     if text := mlm_lines(plan):
         parts.append("\n".join(text))
     parts.append(cost_text(plan, cost_of(plan)))
@@ -112,8 +115,8 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
     """Every recipe that trains, its seeds in one row, and how many runs start from its model."""
     rows: dict[str, list[Any]] = {}
     for run in runs:
-        long = length(run.training, run.kind)
-        starts = sum(other.init_run == run.run for other in plan.runs)
+        long = length(run)
+        starts = sum(run.run in (other.init_run, other.branch_run) for other in plan.runs)
         row = rows.setdefault(run.recipe, [run.recipe, ", ".join(run.trains_on), _rows_of(plan, run), long, 0, 0])
         row[-2:] = [row[-2] + 1, row[-1] + starts]
     return table(
@@ -124,9 +127,11 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
 def _target_matrix(plan: Plan, runs: Sequence[RunSettings]) -> str:
     """Recipes x groups of targets: the number of runs."""
     columns = list(dict.fromkeys("+".join(run.evaluates) for run in runs if run.evaluates))
+    phase = {run.run for run in plan.runs if run.kind == "intermediate"}
     rows = []
     for recipe in plan.recipes:
-        row = [recipe.name, "published weights" if recipe.name == plan.baseline else f"intermediate-{recipe.name}"]
+        first = next((run.init_run for run in runs if run.recipe == recipe.name and run.init_run in phase), None)
+        row = [recipe.name, "published weights" if first is None else first.rpartition("-s")[0]]
         for column in columns:
             here = [run for run in runs if run.recipe == recipe.name and "+".join(run.evaluates) == column]
             row.append(str(len(here)))

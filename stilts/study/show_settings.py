@@ -36,7 +36,7 @@ def settings_table(plan: Plan) -> tuple[Sequence[str], list[Sequence[Any]]]:
         name = " + ".join(run.evaluates or ["a stage of a chain"]) if target else run.recipe
         trains_on = " ".join(run.trains_on) if target else None  # of a recipe it is shown above
         values = (t.batch_size, t.learning_rate, f"{t.warmup:g}", t.weight_decay, t.max_length, chosen_on(run))
-        rows[(run.kind, name, trains_on, _head(run), length(t, run.kind), *values)] = None
+        rows[(run.kind, name, trains_on, _head(run), length(run), *values)] = None
     return _HEADER, list(rows)
 
 
@@ -58,11 +58,15 @@ def settings_json(run: RunSettings) -> dict[str, Any]:
     return {"trains_on": run.trains_on, "head": _head(run), **own, "checkpoint": chosen_on(run)}
 
 
-def length(training: Training, kind: str) -> str | None:
-    """Steps or epochs of a run that trains."""
-    if kind == "evaluation":
+def length(run: RunSettings) -> str | None:
+    """Steps or epochs of a run that trains; of one that goes on from another, after how many steps it begins."""
+    training = run.training
+    if run.kind == "evaluation":
         return None
-    return f"{training.max_steps} steps" if training.max_steps is not None else f"{training.epochs:g} epochs"
+    if training.max_steps is None:
+        return f"{training.epochs:g} epochs"
+    begin = run.branch_step or 0
+    return f"{begin} + {training.max_steps - begin} steps" if begin else f"{training.max_steps} steps"
 
 
 def chosen_on(run: RunSettings) -> str:

@@ -14,6 +14,8 @@ from stilts.analysis.claims import RecipeFacts, checklist
 from stilts.analysis.differences import SCORE, TargetRuns, differences
 from stilts.analysis.families import ALL, LANGUAGE, METHODS, TARGET, families, negative_transfer
 from stilts.analysis.intervals import LEVEL
+from stilts.config import Recipe
+from stilts.kept_step import kept_step
 from stilts.outcome import Outcome, read_outcome
 from stilts.study.best import METHODS as CHOICES
 from stilts.study.best import best_recipe, dev_scores
@@ -139,8 +141,13 @@ def _outcomes(plan: Plan) -> dict[str, Outcome]:
 
 
 def _facts(plan: Plan) -> list[RecipeFacts]:
+    """The recipes; of one that keeps steps the last step, as the published claims are of whole phases."""
+    last: dict[str, Recipe] = {}
+    for recipe in plan.recipes:
+        found = kept_step(recipe.name)
+        last[f"{found.recipe}@{found.design}" if found else recipe.name] = recipe
     return [
-        RecipeFacts(one.name, tuple(one.tasks), one.mlm is not None, bool(one.translated_from)) for one in plan.recipes
+        RecipeFacts(one.name, tuple(one.tasks), one.mlm is not None, bool(one.translated_from)) for one in last.values()
     ]
 
 

@@ -136,14 +136,19 @@ class Volumes:
         return found
 
     def steps(self, run: RunSettings) -> int | None:
-        """Optimizer steps of a run; None where it is not known how many rows an epoch has."""
+        """The last optimizer step of a run; None where it is not known how many rows an epoch has."""
         if run.training.max_steps is None and not run.training.epochs:
             return None
+        rows = self.epoch(run)
+        if run.training.max_steps is None and rows is None:
+            return None
+        return total_steps(run.training, run.budget, rows or 0)
+
+    def epoch(self, run: RunSettings) -> int | None:
+        """Training rows of an epoch of a run, or None where not all of its sets' sizes are known."""
         rows = [part.count for part in labelled(self._by_task(run)).values()]
         known = [count for count in rows if count is not None]
-        if run.training.max_steps is None and len(known) < len(rows):
-            return None
-        return total_steps(run.training, run.budget, round(sum(known)))
+        return None if len(known) < len(rows) else round(sum(known))
 
     def _trained(self, run: RunSettings, unknown: set[tuple[str, str, str]]) -> list[Rows]:
         """The rows of each task that a run trains on, over all its steps."""
@@ -156,7 +161,7 @@ class Volumes:
             unknown.update((ref.task, ref.split, ref.language) for ref in run.train_sets if ref.task in (lost or parts))
             return []
         shares = task_shares(run.sampling, {task: part.count or 1.0 for task, part in parts.items()}, run.mlm)
-        rows = steps * (run.training.batch_size or 0)
+        rows = (steps - (run.branch_step or 0)) * (run.training.batch_size or 0)
         return [
             Rows(
                 rows * shares[task],

@@ -64,6 +64,11 @@ def model_card(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] = ())
     return f"---\n{_metadata(facts, rows, trained)}\n---\n" + "\n".join(parts)
 
 
+def own_steps(facts: Mapping[str, Any]) -> int:
+    """Optimizer steps that a model's own run has taken: without those of the run that it goes on from."""
+    return int(facts["steps"]) - int(facts["settings"].get("branch_step") or 0)
+
+
 def _what(facts: Mapping[str, Any]) -> str:
     """What it is, in sentences."""
     name, revision = facts["base"], facts["settings"]["model"].get("revision")
@@ -71,7 +76,7 @@ def _what(facts: Mapping[str, Any]) -> str:
     lines = [f"{base} (revision {revision})" if revision else base]
     for run in facts.get("before", ()):
         lines.append(f"{run['steps']} optimizer steps on {' + '.join(run['tasks'])} (run {run['run']})")
-    lines.append(f"{facts['steps']} optimizer steps on {' + '.join(facts['settings']['trains_on'])} (this run)")
+    lines.append(f"{own_steps(facts)} optimizer steps on {' + '.join(facts['settings']['trains_on'])} (this run)")
     chain = ", then ".join(lines)
     return (
         f"Encoder and task heads after the {facts['phase']} phase of the recipe `{facts['recipe']}`: {chain}. Written "
@@ -87,7 +92,7 @@ def _settings(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
     seeds = ", ".join(f"{phase} {seed}" for phase, seed in settings["seeds"].items() if seed is not None)
     rows = [("recipe", facts["recipe"]), ("trained on", " + ".join(settings["trains_on"]))]
     rows += [("languages of this run's training sets", " ".join(languages)), ("seeds", seeds or "none")]
-    rows += [("optimizer steps", facts["steps"])]
+    rows += [("optimizer steps", own_steps(facts))]
     rows += [(key, training[key]) for key in SHOWN if training.get(key) is not None]
     rows += [("mixture", settings["sampling"]["strategy"])] if len(settings["trains_on"]) > 1 else []
     rows += [("settings_hash", f"`{facts['settings_hash']}`")]

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -100,10 +100,20 @@ class Checkpoints:
         attempt: this start of the run.
         training: says which ones are kept.
         log: where damaged ones are named.
+        branch_steps: steps whose checkpoint stays for good, as other runs go on from it.
     """
 
-    def __init__(self, folder: Path, attempt: Attempt, training: Training, world: World, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        attempt: Attempt,
+        training: Training,
+        world: World,
+        log: logging.Logger,
+        branch_steps: Sequence[int] = (),
+    ) -> None:
         self.folder, self.attempt, self.training, self.world, self.log = folder, attempt, training, world, log
+        self.branch_steps = frozenset(branch_steps)
         self._pending: _Pending | None = None
 
     def save(self, engine: Any, state: TrainingState) -> None:
@@ -158,7 +168,7 @@ class Checkpoints:
         not begun anew without a word.
         """
         for path in self.world.on_main(lambda: _committed(self.folder)[::-1]):
-            problems = self._problems(path)
+            problems = damages(path, self.world)
             if not problems:
                 return path, self.world.on_main(partial(read_state, path))
             for problem in problems:
@@ -199,7 +209,7 @@ class Checkpoints:
             if free < needed:
                 raise StiltsError(f"{failed} ({free:,} bytes are free)")
             self.folder.mkdir(exist_ok=True)
-            staged = self.attempt.stage(_name(state.step))
+            staged = self.attempt.stage(step_name(state.step))
             (staged / ENGINE_TAG).mkdir()
         except OSError as error:
             raise StiltsError(f"{failed} ({error})") from None
@@ -236,39 +246,43 @@ class Checkpoints:
                 self.attempt.discard(path)
 
     def _for_good(self, path: Path) -> bool:
-        every = self.training.keep_every
-        return bool(every) and path.name.startswith("step-") and int(path.name.split("-")[1]) % every == 0
+        if not path.name.startswith("step-"):
+            return False
+        every, step = self.training.keep_every, int(path.name.split("-")[1])
+        return (bool(every) and step % every == 0) or step in self.branch_steps
 
     def _set_aside(self, path: Path) -> None:
         away = path.with_name(f"{_BROKEN}{path.name}")
         self.attempt.discard(away)
         path.rename(away)
 
-    # ---- all ranks
 
-    def _problems(self, path: Path) -> list[str]:
-        """What is wrong with a checkpoint; the ranks share the reading."""
+def damages(path: Path, world: World) -> list[str]:
+    """What is wrong with a checkpoint, a line each; the ranks share the reading. A collective.
 
-        def look() -> tuple[dict[str, manifest.Entry], list[str]]:
-            try:
-                files = manifest.read_manifest(path)
-            except ValueError as error:
-                return {}, [str(error)]
-            return files, manifest.strangers(path, files)
+    Raises StiltsError on every rank where a file cannot be read now.
+    """
 
-        files, found = self.world.on_main(look)
-        if found:
-            return list(found)
-        mine = sorted(files, key=lambda name: -int(files[name]["size"]))[self.world.rank :: self.world.size]
+    def look() -> tuple[dict[str, manifest.Entry], list[str]]:
         try:
-            part, unread = manifest.damages(path, files, mine), ""
-        except OSError as error:
-            part, unread = [], str(error)
-        parts = self.world.everybody((part, unread))
-        for rank, (_, unread) in enumerate(parts):
-            if unread:
-                raise StiltsError(f"rank {rank} cannot read {path} now ({unread}): run the same command again")
-        return [problem for part, _ in parts for problem in part]
+            files = manifest.read_manifest(path)
+        except ValueError as error:
+            return {}, [str(error)]
+        return files, manifest.strangers(path, files)
+
+    files, found = world.on_main(look)
+    if found:
+        return list(found)
+    mine = sorted(files, key=lambda name: -int(files[name]["size"]))[world.rank :: world.size]
+    try:
+        part, unread = manifest.damages(path, files, mine), ""
+    except OSError as error:
+        part, unread = [], str(error)
+    parts = world.everybody((part, unread))
+    for rank, (_, unread) in enumerate(parts):
+        if unread:
+            raise StiltsError(f"rank {rank} cannot read {path} now ({unread}): run the same command again")
+    return [problem for part, _ in parts for problem in part]
 
 
 def read_state(path: Path) -> TrainingState:
@@ -291,7 +305,8 @@ def due(training: Training, step: int) -> bool:
     return any(every and step % every == 0 for every in (training.save_every, training.keep_every))
 
 
-def _name(step: int) -> str:
+def step_name(step: int) -> str:
+    """The name of a folder that belongs to a step: of its checkpoint, or of its model."""
     return f"step-{step:08d}"
 
 

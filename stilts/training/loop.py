@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -29,6 +29,8 @@ class Loop:
         heartbeat: writes status.json on rank 0.
         saved: called with the step of each checkpoint.
         watched: a context that ends the job when what is in it takes far too long.
+        keep_snapshot: exports the model after a step of `snapshot_steps`.
+        branch_steps: after which a checkpoint is saved, also after the last one.
     """
 
     trainer: Trainer
@@ -41,6 +43,9 @@ class Loop:
     heartbeat: Callable[[int, float, float], None]
     saved: Callable[[int], None] = lambda step: None
     watched: Callable[[], AbstractContextManager[None]] = nullcontext
+    keep_snapshot: Callable[[int], None] = lambda step: None
+    snapshot_steps: Sequence[int] = ()
+    branch_steps: Sequence[int] = ()
 
     def run(self, state: TrainingState) -> TrainingState:
         """Train from `state` to the last step, or until validation has been bad for `patience` times.
@@ -109,10 +114,12 @@ class Loop:
         training, steps = self.trainer.training, self.trainer.steps
         if state.step in self._averaged:
             self.keep_for_average(state.step)
+        if state.step in self.snapshot_steps:
+            self.keep_snapshot(state.step)
         chosen = state.step % training.validate_every == 0 or state.step == steps
         if self.validate and chosen and state.validated < state.step:
             state = self._validated(state)
-        if due(training, state.step) and state.step < steps:
+        if (due(training, state.step) and state.step < steps) or state.step in self.branch_steps:
             self._save(state)
         return state
 

@@ -1,16 +1,17 @@
-"""Where a run goes on: its newest whole checkpoint, whatever number of ranks wrote it."""
+"""Where a run goes on: its newest whole checkpoint, whatever number of ranks wrote it, or that of another run."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from stilts.distributed import World
 from stilts.drift import describe, differences, refuse
 from stilts.errors import StiltsError, first_line
 from stilts.training import elastic
-from stilts.training.checkpoint import ENGINE_TAG, Checkpoints, TrainingState
+from stilts.training.checkpoint import ENGINE_TAG, Checkpoints, TrainingState, damages, read_state, step_name
 
 
 def resume(
@@ -41,15 +42,51 @@ def resume(
         log.warning("goes on with another setting (--allow-drift): %s", line)
     if not drift:
         _same_groups(state.groups, fresh.groups, str(path))
-    other_shards = any(difference.key.split(".")[0] == "deepspeed" for difference in drift)
-    if state.world_size == world.size and not other_shards:
+    _bring(engine, path, state, fresh, world, log)
+    drifted = [*state.drift, *describe(drift)]
+    return replace(state, world_size=world.size, settings=fresh.settings, drift=drifted, groups=fresh.groups)
+
+
+def branch_off(
+    engine: Any, trunk: Path, step: int, fresh: TrainingState, world: World, log: logging.Logger
+) -> TrainingState:
+    """Load what another run of the study was after `step`: weights, optimizer state, losses so far. A collective.
+
+    Its checkpoint's pickles are read as those of a resume are: after every file's hash was found to be the one that
+    was written.
+
+    Args:
+        trunk: the folder of that run, `runs/<run>`, which is left as it is.
+        fresh: the state of this run without it.
+
+    Raises StiltsError where the checkpoint is not there or not whole, or does not fit the engine.
+    """
+    path = trunk / "checkpoints" / step_name(step)
+    found = damages(path, world)
+    if found:
+        raise StiltsError(
+            f"{trunk.name} has no whole checkpoint of step {step} ({found[0]}): remove {trunk} and run again"
+        )
+    state = world.on_main(lambda: read_state(path))
+    _same_groups(state.groups, fresh.groups, str(path))
+    _bring(engine, path, state, fresh, world, log)
+    log.info("goes on from %s after step %d", trunk.name, step)
+    # the first tenth of the trunk's losses stands for its start, this run's own ones fall into the last tenth
+    losses = [state.losses[0], *fresh.losses[1:]]
+    return replace(fresh, step=step, losses=losses, micro_batch_tokens=state.micro_batch_tokens)
+
+
+def _bring(
+    engine: Any, path: Path, state: TrainingState, fresh: TrainingState, world: World, log: logging.Logger
+) -> None:
+    """Load a checkpoint, dealt out anew where other ranks or another DeepSpeed configuration wrote it."""
+    same_shards = state.settings.get("deepspeed") == fresh.settings.get("deepspeed")
+    if state.world_size == world.size and same_shards:
         _load(engine, str(path), world)
         elastic.set_hyper_parameters(engine, fresh.groups)
     else:
         log.info("%s was written by %d ranks and is dealt out to %d", path, state.world_size, world.size)
         elastic.load(engine, path / ENGINE_TAG, world, fresh.groups)
-    drifted = [*state.drift, *describe(drift)]
-    return replace(state, world_size=world.size, settings=fresh.settings, drift=drifted, groups=fresh.groups)
 
 
 def _load(engine: Any, path: str, world: World) -> None:

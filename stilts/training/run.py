@@ -34,8 +34,8 @@ from stilts.training import averaging
 from stilts.training import engine as engines
 from stilts.training.attempt import Attempt
 from stilts.training.budget import micro_batch_tokens
-from stilts.training.card import CARD, model_card
-from stilts.training.checkpoint import Checkpoints, TrainingState
+from stilts.training.card import CARD, model_card, own_steps
+from stilts.training.checkpoint import Checkpoints, TrainingState, step_name
 from stilts.training.elastic import hyper_parameters
 from stilts.training.export import verify_loaded
 from stilts.training.health import BAD_BATCHES
@@ -43,11 +43,13 @@ from stilts.training.loop import Loop
 from stilts.training.monitor import open_log
 from stilts.training.publish import Publisher
 from stilts.training.record import Record
-from stilts.training.resume import resume
+from stilts.training.resume import branch_off, resume
 from stilts.training.schedule import labelled, learning_rate, rate_factors, total_steps, warmup_steps
 from stilts.training.stopping import Votes
 from stilts.training.trainer import Trainer
 from stilts.training.watchdog import Watchdog
+
+SNAPSHOTS = "snapshots"  # folder of the models of a run's kept steps
 
 
 def execute(settings: RunSettings, folder: Path) -> None:
@@ -89,7 +91,8 @@ class Run:
         self.record = Record(folder, self.attempt, world, self.log)
         training = settings.training
         self.votes = Votes(world, stop_after=training.stop_after, alive=self.record.alive)
-        self.checkpoints = Checkpoints(folder / "checkpoints", self.attempt, training, world, self.log)
+        kept = settings.branch_steps
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.attempt, training, world, self.log, kept)
         self.watchdog = Watchdog(
             folder / "log.txt",
             world.rank,
@@ -145,7 +148,8 @@ class Run:
         """The published model, or the folder that the run before this one exported."""
         if self.settings.init_run is None:
             return self.settings.model.name
-        folder = self.folder.parent / self.settings.init_run / "model"
+        step, before = self.settings.init_step, self.folder.parent / self.settings.init_run
+        folder = before / "model" if step is None else before / SNAPSHOTS / step_name(step)
         read_facts(folder)
         return str(folder)
 
@@ -196,10 +200,14 @@ class Run:
         distributed.set_timeouts(training.collective_timeout)  # the groups that DeepSpeed has made now
         fresh = TrainingState(0, self.world.size, self.decides, groups=hyper_parameters(engine))
         state = resume(engine, self.checkpoints, fresh, settings.allow_drift, self.world, self.log)
+        begin = settings.branch_step or 0
+        if settings.branch_run and not state.step:
+            trunk = self.folder.parent / settings.branch_run
+            state = branch_off(engine, trunk, begin, fresh, self.world, self.log)
         trainer = self._trainer(engine, state.micro_batch_tokens)
         state = replace(state, micro_batch_tokens=trainer.cost.budget)
         publisher.drift = state.drift
-        if state.step:
+        if state.step > begin:
             averaging.check_kept(self.checkpoints.folder, training, state.step, trainer.steps)
             self.record.update(restarts=self.record.status.restarts + 1)
             self.log.info("resumes after step %d", state.step)
@@ -219,6 +227,9 @@ class Run:
             heartbeat=lambda step, loss, speed: self.record.update(step=step, loss=loss, tokens_per_second=speed),
             saved=lambda step: self.record.update(step=step),
             watched=self.watchdog.step,
+            keep_snapshot=lambda step: publisher.export(module, self.folder / SNAPSHOTS / step_name(step), step),
+            snapshot_steps=settings.snapshot_steps,
+            branch_steps=settings.branch_steps,
         )
         state = loop.run(state)
         self.record.update(step=state.step)
@@ -238,20 +249,24 @@ class Run:
         steps = total_steps(training, settings.budget, epoch)
         for task, size in sizes.items():
             self.log.info("%s: %d rows, %.1f %% of the steps", task, size, 100 * shares[task])
+        warm = warmup_steps(training, steps)
         self.log.info(
-            "%d steps of %d rows = %.2f epochs; warm-up %d steps to %.2e, then linear to 0",
+            "%d steps of %d rows = %.2f epochs; warm-up %d steps to %.2e, %s",
             steps,
             training.batch_size,
             steps * training.batch_size / epoch,
-            warmup_steps(training, steps),
-            learning_rate(training, warmup_steps(training, steps), steps),
+            warm,
+            learning_rate(training, warm, steps, settings.decay_from),
+            _decay(settings.decay_from, steps),
         )
         if budget is None or training.micro_batch_tokens is not None:
             budget = micro_batch_tokens(training, engine, rows, self.world)
         self.log.info("micro-batches of at most %d tokens", budget)
         mixture, bad = Mixture(shares, steps, settings.seed), self.folder / BAD_BATCHES
-        own = rate_factors(training, settings.mlm)
-        return Trainer(engine, training, rows, mixture, steps, settings.seed, budget, self.world, bad, own, self.votes)
+        own, seed, decay_from = rate_factors(training, settings.mlm), settings.seed, settings.decay_from
+        return Trainer(
+            engine, training, rows, mixture, steps, seed, budget, self.world, bad, own, self.votes, decay_from
+        )
 
     def _validate(self, scorer: Scorer, step: int) -> float:
         """The mean task score over the selection sets, in points, the same on every rank."""
@@ -279,11 +294,14 @@ class Run:
         return Publisher(*where, self.checkpoints, self.world, self.log)
 
     def _before(self) -> list[dict[str, Any]]:
-        """The runs that this one starts from, the first one first."""
-        if not self.settings.init_run:
+        """The runs that this one starts from or goes on from, the first one first."""
+        settings = self.settings
+        if settings.branch_run:
+            return [{"run": settings.branch_run, "tasks": settings.trains_on, "steps": settings.branch_step}]
+        if not settings.init_run:
             return []
         facts = read_facts(Path(self._start()))
-        own = {"run": facts["run"], "tasks": facts["settings"]["trains_on"], "steps": facts["steps"]}
+        own = {"run": facts["run"], "tasks": facts["settings"]["trains_on"], "steps": own_steps(facts)}
         return [*facts.get("before", []), own]
 
     def _transductive(self) -> list[str]:
@@ -370,3 +388,10 @@ class Run:
 
     def _retrieval(self, task: str) -> RetrievalSettings:
         return self.settings.retrieval.get(task, RetrievalSettings())
+
+
+def _decay(begin: int | None, steps: int) -> str:
+    """How the rate goes on after the warm-up, for the log."""
+    if begin is None:
+        return "then linear to 0"
+    return "then constant" if begin >= steps else f"from step {begin} on linear to 0"

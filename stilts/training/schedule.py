@@ -49,13 +49,16 @@ def rate_factors(training: Training, mlm: Mlm | None) -> dict[str, float]:
     return {MLM.name: mlm.learning_rate / training.learning_rate}
 
 
-def learning_rate(training: Training, step: int, steps: int) -> float:
-    """The rate of optimizer step `step` (from 0): linear warm-up from 0, then linear decay to 0.
+def learning_rate(training: Training, step: int, steps: int, decay_from: int | None = None) -> float:
+    """The rate of optimizer step `step` (from 0): linear warm-up from 0, the peak, then linear decay to 0.
 
-    The same as transformers' `get_linear_schedule_with_warmup`, so step 0 has rate 0 where there is a warm-up.
+    The decay begins with step `decay_from`, and at `steps` the rate would be 0; without it, it begins where the warm-up
+    ends: the same as transformers' `get_linear_schedule_with_warmup`, so step 0 has rate 0 where there is a warm-up.
+    A run whose decay would begin at its end is constant.
     """
     assert training.learning_rate is not None
     warm = warmup_steps(training, steps)
     if step < warm:
         return training.learning_rate * step / warm
-    return training.learning_rate * max(0.0, (steps - step) / max(1, steps - warm))
+    begin = warm if decay_from is None else max(warm, decay_from)
+    return training.learning_rate * min(1.0, max(0.0, (steps - step) / max(1, steps - begin)))

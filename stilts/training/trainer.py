@@ -65,6 +65,7 @@ class Trainer:
         bad_batches: file that names the rows of steps that were dropped.
         rate_of: task -> factor of the schedule's learning rate in its steps; 1 for tasks that are not named.
         votes: of the ranks, about stopping.
+        decay_from: step from which the learning rate falls, where it is not the end of the warm-up.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class Trainer:
         bad_batches: Path,
         rate_of: Mapping[str, float] | None = None,
         votes: Votes | None = None,
+        decay_from: int | None = None,
     ) -> None:
         self.engine, self.training, self.rows, self.mixture = engine, training, rows, mixture
-        self.steps, self.seed, self.world = steps, seed, world
+        self.steps, self.seed, self.world, self.decay_from = steps, seed, world, decay_from
         self.bad, self.votes = BadBatches(bad_batches, world), votes or Votes(world)
         self.rate_of = dict(rate_of or {})
         self.formats: dict[str, Format] = engine.module.formats
@@ -121,7 +123,7 @@ class Trainer:
 
     def rate(self, number: int, task: str) -> float:
         """The learning rate of step `number`, which trains on `task`."""
-        return learning_rate(self.training, number, self.steps) * self.rate_of.get(task, 1.0)
+        return learning_rate(self.training, number, self.steps, self.decay_from) * self.rate_of.get(task, 1.0)
 
     def _accumulate(
         self, number: int, task: str, batches: list[Batch], pieces: list[list[int]], units: float

@@ -99,7 +99,6 @@ def test_wrong_studies(make_plan, name):
 LATER = {
     "translated_from": {"intermediate": [{**SQUAD, "translated_from": "de"}]},
     "languages other than en": {"intermediate": [{**SQUAD, "languages": ["de"]}]},
-    "keep_steps": {"intermediate": [{**SQUAD, "keep_steps": [1]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
 }
 

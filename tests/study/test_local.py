@@ -170,7 +170,7 @@ def test_a_locked_study_is_not_run(short, monkeypatch):
 
 
 def test_an_unfinished_study_is_not_run(make_plan):
-    plan = make_plan(intermediate=[{"name": "squad", "tasks": ["squad_v1"], "keep_steps": [1]}])
+    plan = make_plan(intermediate=[{"name": "squad", "tasks": ["squad_v1"], "select": "none"}])
     with pytest.raises(InputError, match="not in this version"):
         local.run_study(plan, "")
     assert not plan.folder.exists()

@@ -22,10 +22,11 @@ from stilts.training.shard_writer import Syncing
 ALONE = World(0, 1, 0, torch.device("cpu"))
 
 
-def make(folder: Path, **training: int) -> Checkpoints:
+def make(folder: Path, branch_steps: tuple[int, ...] = (), **training: int) -> Checkpoints:
     attempt = Attempt.begin(folder, ALONE)
     (folder / "checkpoints").mkdir(exist_ok=True)
-    return Checkpoints(folder / "checkpoints", attempt, Training(**training), ALONE, logging.getLogger("kept"))
+    log = logging.getLogger("kept")
+    return Checkpoints(folder / "checkpoints", attempt, Training(**training), ALONE, log, branch_steps)
 
 
 def commit(kept: Checkpoints, step: int, best_step: int = 0) -> TrainingState:
@@ -49,6 +50,15 @@ def test_the_last_ones_and_those_for_good_stay(tmp_path: Path) -> None:
     assert names(kept) == ["step-00000004"]
     kept.finish(keep=False)
     assert names(kept) == []
+
+
+def test_those_that_branches_go_on_from_stay(tmp_path: Path) -> None:
+    kept = make(tmp_path, branch_steps=(2, 5), keep_last=1)
+    for step in range(1, 8):
+        commit(kept, step)
+    assert names(kept) == ["step-00000002", "step-00000005", "step-00000007"]
+    kept.finish(keep=True)
+    assert names(kept) == ["step-00000002", "step-00000005"]
 
 
 def test_best_models_that_nothing_names_go(tmp_path: Path) -> None:

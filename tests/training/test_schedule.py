@@ -49,3 +49,16 @@ def test_masked_lm_has_its_own_peak_and_the_same_shape() -> None:
         own = learning_rate(Training(learning_rate=4e-6, warmup=0.1), step, 100)
         assert factor * learning_rate(training, step, 100) == pytest.approx(own)
     assert rate_factors(training, None) == {}
+
+
+def test_a_trunk_is_constant_after_its_warm_up_and_a_branch_falls_from_there() -> None:
+    training = Training(learning_rate=3e-5, warmup=4.0)
+    trunk = [learning_rate(training, step, 40, 40) for step in range(40)]
+    assert trunk[:4] == pytest.approx([0.0, 0.75e-5, 1.5e-5, 2.25e-5])
+    assert trunk[4:] == [3e-5] * 36
+    branch = [learning_rate(training, step, 44, 40) for step in range(44)]
+    assert branch[:40] == trunk
+    assert branch[40:] == pytest.approx([3e-5, 2.25e-5, 1.5e-5, 0.75e-5])
+    assert learning_rate(training, 44, 44, 40) == 0.0
+    usual = [learning_rate(training, step, 40) for step in range(40)]
+    assert usual == [learning_rate(training, step, 40, 4) for step in range(40)]
