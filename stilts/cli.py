@@ -358,7 +358,7 @@ def figures(
 
 @app.command()
 def analyse(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="multitask, noise or typology")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="domain, multitask, noise or typology")],
     scores: Annotated[Path, typer.Option(metavar="FILE", help="score rows: CSV or JSON lines, also from elsewhere")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="settings of the question")] = None,
     as_json: Json = False,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from stilts.analysis import noise_answer
+from stilts.analysis import domain_answer, noise_answer
 from stilts.analysis.multitask_answer import MultitaskSettings
 from stilts.analysis.multitask_answer import ask as multitask
 from stilts.analysis.score_table import read_scores
@@ -47,6 +47,7 @@ class Question:
 
 
 QUESTIONS: dict[str, Question] = {
+    "domain": Question(domain_answer.DomainSettings, domain_answer.ask),
     "multitask": Question(MultitaskSettings, multitask, columns=("arm",)),
     "noise": Question(noise_answer.NoiseSettings, noise_answer.ask, noisy=True),
     "typology": Question(TypologySettings, ask),

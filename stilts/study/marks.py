@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stilts.config import Recipe, RunSettings
 from stilts.study.plan import Plan
 from stilts.study.score_rows import CHOSEN_ON, SAME_DATA
-from stilts.tasks import TASKS
+from stilts.tasks import data_of
 
 if TYPE_CHECKING:
     from stilts.study.scores import Scores
@@ -69,12 +69,6 @@ def find_marks(plan: Plan, scores: Scores) -> Marks:
         for place in (own.places[number] for number in own.chosen):
             chosen.setdefault((own.run.recipe, place.target), {})[place.language] = None
     return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(same_data(plan)))
-
-
-def data_of(task: str) -> set[str]:
-    """Names the data sets that a task's training split is made of: equal names are the same examples."""
-    parts = [name for part in TASKS[task].parts for name in data_of(part)]
-    return set(parts) or {TASKS[task].training_data or task}
 
 
 def same_data(plan: Plan) -> set[tuple[str, str]]:
