@@ -79,7 +79,7 @@ def same_data(plan: Plan) -> set[tuple[str, str]]:
         (run.recipe, target)
         for run in plan.runs
         for target in run.evaluates
-        if recipes[run.recipe] & {name for task in _fine_tuned_on(run, runs) for name in data_of(task)}
+        if recipes[run.recipe] & {name for task in fine_tuned_on(run, runs) for name in data_of(task)}
     }
 
 
@@ -87,8 +87,8 @@ def _data_of_recipe(recipe: Recipe) -> set[str]:
     return {name for task in recipe.tasks for name in data_of(task)}
 
 
-def _fine_tuned_on(run: RunSettings, runs: Mapping[str, RunSettings]) -> list[str]:
+def fine_tuned_on(run: RunSettings, runs: Mapping[str, RunSettings]) -> list[str]:
     """The training tasks of a target's whole chain."""
     before = runs[run.init_run] if run.init_run else None
-    earlier = _fine_tuned_on(before, runs) if before is not None and before.kind == "target" else []
+    earlier = fine_tuned_on(before, runs) if before is not None and before.kind == "target" else []
     return [*earlier, *run.trains_on]
