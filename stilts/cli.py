@@ -359,7 +359,7 @@ def figures(
 
 @app.command()
 def analyse(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="multitask, noise, steps or typology")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="multitask, steps, noise, typology or domain")],
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a collected study; settings of the question"),

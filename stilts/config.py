@@ -180,6 +180,9 @@ class Evaluation:
     conditions: list[str | Condition] = setting(
         [CLEAN], "input conditions: clean, and kinds of noise with their levels"
     )
+    domain: bool = setting(
+        False, "measure how far each intermediate task's data are from each target's (results/domain.csv)"
+    )
 
 
 @dataclass(frozen=True)

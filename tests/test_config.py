@@ -40,7 +40,7 @@ SURFACE = {
     Budget: "steps examples epochs",
     Target: "tasks languages benchmark per_task seeds keep_models",
     RetrievalSettings: "layer pooling query_side tuned_on",
-    Evaluation: "split selection conditions",
+    Evaluation: "split selection conditions domain",
     ModelSettings: "name revision dtype",
     Launch: "backend profile processes nodes parallel_runs gpu_memory_gib tflops",
 }

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from stilts.analysis import noise_answer
+from stilts.analysis import domain_answer, noise_answer
 from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.multitask_answer import MultitaskSettings
 from stilts.analysis.multitask_answer import ask as multitask
@@ -75,6 +75,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "steps": Question(StepsSettings, steps, columns=("step", "design"), title="Number of intermediate steps"),
     "typology": Question(TypologySettings, ask, title="Distance to English", check=_enough_languages),
+    "domain": Question(domain_answer.DomainSettings, domain_answer.ask, title="Domain mismatch"),
 }
 
 

@@ -108,6 +108,16 @@ def differences(found: pd.DataFrame, baseline: str, match: Sequence[str]) -> tup
     return own.assign(seeds=seeds, scope=scope(own)), interval
 
 
+def contrasts(found: pd.DataFrame, weights: np.ndarray) -> Interval:
+    """The intervals of weighted sums of the means of cells of one pool, over what `scope` says.
+
+    Args:
+        weights: (contrasts, cells).
+    """
+    first = found.iloc[[0] * len(weights)]
+    return _interval(weights @ found["mean"].to_numpy(dtype=np.float64), weights**2 @ _coefficients(found), first)
+
+
 def scope(found: pd.DataFrame) -> np.ndarray:
     """What each pooled cell's interval is over: NESTED, or INNER_ONLY where no cell has two intermediate seeds."""
     return np.where((found["units"] > 0) & (found["pool_df_between"] > 0), NESTED, INNER_ONLY)

@@ -15,6 +15,7 @@ from stilts.errors import InputError, Stopped
 from stilts.run_logs import LAUNCHER_LOG, last_line
 from stilts.status import Status, possibly_alive, recorded_status, write_status
 from stilts.study.collect import Collected, collect
+from stilts.study.domain import is_measured, measure
 from stilts.study.launcher import command, device_slots, environment, trainer_path
 from stilts.study.plan import Plan
 from stilts.study.processes import (
@@ -74,12 +75,18 @@ def run_study(
 
 
 def prepare_data(plan: Plan) -> list[SetRef]:
-    """Prepare the sets of the study, unless all runs are done. Returns what is prepared."""
+    """Prepare the sets of the study, and measure their domains where it asks for that. Returns what is prepared.
+
+    Where all runs are done and nothing is left to measure, nothing is made.
+    """
     from stilts.data.prepare import prepare
 
-    if all(recorded_status(plan.run_folder(run.run)).state == "done" for run in plan.runs):
+    done = all(recorded_status(plan.run_folder(run.run)).state == "done" for run in plan.runs)
+    if done and is_measured(plan):
         return []
-    return prepare(plan.study, list(plan.specs), plan.features)
+    refs = prepare(plan.study, list(plan.specs), plan.features)
+    measure(plan, lambda line: print(f"domain: {line}", file=sys.stderr))
+    return refs
 
 
 def execute(plan: Plan, make_command: Command, stop: Stop, slots: list[list[int]], out: TextIO | None = None) -> None:

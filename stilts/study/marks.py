@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stilts.config import Recipe, RunSettings
 from stilts.study.plan import Plan
 from stilts.study.score_rows import CHOSEN_ON, SAME_DATA
-from stilts.tasks import TASKS
+from stilts.tasks import data_of
 
 if TYPE_CHECKING:
     from stilts.study.scores import Scores
@@ -71,12 +71,6 @@ def find_marks(plan: Plan, scores: Scores) -> Marks:
     return Marks({key: tuple(languages) for key, languages in chosen.items()}, frozenset(same_data(plan)))
 
 
-def data_of(task: str) -> set[str]:
-    """Names the data sets that a task's training split is made of: equal names are the same examples."""
-    parts = [name for part in TASKS[task].parts for name in data_of(part)]
-    return set(parts) or {TASKS[task].training_data or task}
-
-
 def same_data(plan: Plan) -> set[tuple[str, str]]:
     """Recipe and target of every fine-tune on data that the recipe has trained on."""
     runs = {run.run: run for run in plan.runs}
@@ -85,7 +79,7 @@ def same_data(plan: Plan) -> set[tuple[str, str]]:
         (run.recipe, target)
         for run in plan.runs
         for target in run.evaluates
-        if recipes[run.recipe] & {name for task in _fine_tuned_on(run, runs) for name in data_of(task)}
+        if recipes[run.recipe] & {name for task in fine_tuned_on(run, runs) for name in data_of(task)}
     }
 
 
@@ -93,8 +87,8 @@ def _data_of_recipe(recipe: Recipe) -> set[str]:
     return {name for task in recipe.tasks for name in data_of(task)}
 
 
-def _fine_tuned_on(run: RunSettings, runs: Mapping[str, RunSettings]) -> list[str]:
+def fine_tuned_on(run: RunSettings, runs: Mapping[str, RunSettings]) -> list[str]:
     """The training tasks of a target's whole chain."""
     before = runs[run.init_run] if run.init_run else None
-    earlier = _fine_tuned_on(before, runs) if before is not None and before.kind == "target" else []
+    earlier = fine_tuned_on(before, runs) if before is not None and before.kind == "target" else []
     return [*earlier, *run.trains_on]

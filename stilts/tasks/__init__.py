@@ -15,7 +15,7 @@ from stilts.tasks.xtreme_r import XTREME_R
 
 __all__ = [
     "BENCHMARKS", "LANGUAGES", "MLM", "MULTIPLE", "TASKS", "Language", "Task", "check_language",
-    "get_language", "get_task", "languages_of", "preset_values", "target_tasks", "training_chain",
+    "data_of", "get_language", "get_task", "languages_of", "preset_values", "target_tasks", "training_chain",
 ]  # fmt: skip
 
 TASKS: dict[str, Task] = {task.name: task for task in (*INTERMEDIATE, *CHOICE, MLM, *XTREME, *XTREME_R)}
@@ -26,6 +26,17 @@ def get_task(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
     raise unknown(f"task {name!r}", str(name), list(TASKS), "see `stilts tasks`")
+
+
+def data_of(name: str) -> set[str]:
+    """Names the data sets that a task's training split is made of: equal names are the same examples.
+
+    A task that is not declared is its own.
+    """
+    if name not in TASKS:
+        return {name}
+    parts = {own for part in TASKS[name].parts for own in data_of(part)}
+    return parts or {TASKS[name].training_data or name}
 
 
 def languages_of(task: Task | str, benchmark: str = "xtreme") -> tuple[str, ...]:

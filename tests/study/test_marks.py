@@ -8,7 +8,7 @@ import json
 import pytest
 
 from stilts.study.collect import collect
-from stilts.study.marks import CHOSEN_ON, SAME_DATA, data_of, find_marks
+from stilts.study.marks import CHOSEN_ON, SAME_DATA, find_marks
 from stilts.study.score_rows import chosen_sets
 from stilts.study.scores import Scores
 
@@ -44,12 +44,6 @@ def test_a_chain_is_compared_as_a_whole(make_plan):
     target = {"tasks": ["xnli"], "per_task": {"xnli": {"train": ["snli", "mnli"]}}}
     plan = make_plan(intermediate=[{"name": "none"}, {"name": "s", "tasks": ["snli"]}], target=target)
     assert find_marks(plan, Scores()).same_data == {("s", "xnli")}
-
-
-def test_data_of_a_task():
-    assert data_of("anli_plus") == {"snli", "mnli", "anli"}
-    assert data_of("squad_v2") == data_of("lareqa") == {"squad"}
-    assert data_of("mewslix") == {"mewslix"}
 
 
 def test_sets_a_checkpoint_was_chosen_on():

@@ -15,6 +15,7 @@ from stilts.tasks import (
     MULTIPLE,
     TASKS,
     check_language,
+    data_of,
     get_language,
     get_task,
     languages_of,
@@ -117,3 +118,10 @@ def test_tasks_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_data_of_a_task() -> None:
+    assert data_of("anli_plus") == {"snli", "mnli", "anli"}
+    assert data_of("squad_v2") == data_of("lareqa") == {"squad"}
+    assert data_of("mewslix") == {"mewslix"}
+    assert data_of("of others") == {"of others"}
