@@ -23,7 +23,7 @@ _NO_RESULT = (
     "allow_drift",
 )  # fmt: skip
 # what older versions did not have: left out where it says nothing, so that their runs are the same runs
-_WHERE_GIVEN = ("noisy_sets",)
+_WHERE_GIVEN = ("noisy_sets", "translated_from")
 _RESULT = tuple(field.name for field in fields(RunSettings) if field.name not in _NO_RESULT)
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (
