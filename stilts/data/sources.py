@@ -17,8 +17,8 @@ from stilts.config import DataSettings
 from stilts.data.dealing import dealt
 from stilts.data.hub import hub_files, language_values, mirror_files, repositories
 from stilts.data.read_bitext import corpora
-from stilts.data.read_choice import LABELS
-from stilts.data.read_hub import read_hub
+from stilts.data.read_choice import LABELS, Row, choice_rows
+from stilts.data.read_hub import hub_choice_rows, read_hub
 from stilts.data.read_retrieval import both_sides
 from stilts.data.read_supertags import SUFFIX
 from stilts.data.readers import READERS, TRANSLATION_READERS
@@ -74,6 +74,12 @@ def find_files(
     if translated_from:
         return translated(task, language, data, translated_from)
     return _locate(task, split, language, data, fetch)[0]
+
+
+def choice_source(task: Task, split: str, language: str, data: DataSettings) -> Iterator[Row]:
+    """The rows of a multiple-choice task as its official files have them, wherever they come from."""
+    paths, is_hub = _locate(task, split, language, data)
+    yield from hub_choice_rows(task, paths, language) if is_hub else choice_rows(paths)
 
 
 def translated(task: Task, language: str, data: DataSettings, source: str) -> list[Path]:
