@@ -387,6 +387,31 @@ def analyse(
 
 
 @app.command()
+def translate(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="whose English training set is translated")],
+    to: Annotated[str, typer.Option(metavar="CODES", help="languages to translate into, as de,sw")],
+    model: Annotated[str, typer.Option(metavar="MODEL", help="M2M-100, NLLB, mBART or Marian: a hub id or a folder")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[key=value]", help="settings, as beams=4: docs/translate.md")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="of the model on the hub")] = None,
+    study: Annotated[Path | None, typer.Option(metavar="STUDY.yaml", help="read what its data settings name")] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="read official files here, instead")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default data.translations of the study, else translations/")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Machine-translate a training set with a sequence-to-sequence model; a second call goes on where one stopped."""
+    from stilts.translation.job import summary_text
+    from stilts.translation.start import translate as translate_task
+
+    done = translate_task(task, to, model, revision, study, root, out, words or (), sys.argv[1:])
+    if done is not None:
+        _print_json(done) if as_json else print(summary_text(done))
+
+
+@app.command()
 def doctor(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY.yaml] [key=value]", help="a study, or data.root=FOLDER")

@@ -39,6 +39,7 @@ class DataSettings:
     mirror: str | None = setting(None, "folder laid out like hub repositories")
     revisions: dict[str, str] = setting({}, "TASK: revision of its hub repository (a commit id)")
     cache_dir: str | None = setting(None, "where prepared features are kept; default <study folder>/features")
+    translations: str | None = setting(None, "folder that `stilts translate` wrote, looked in before root")
     processes: int | None = setting(
         None, "worker processes of `prepare`; default the CPUs at hand, one where there is little to do", minimum=1
     )
@@ -87,7 +88,9 @@ class Recipe:
     sampling: Sampling = setting(Sampling, "how steps are shared between the tasks")
     mlm: Mlm | None = setting(None, "continue masked LM beside the tasks")
     languages: list[str] = setting([], "languages of the intermediate data; default English")
-    translated_from: str | None = setting(None, "language the data were translated from")
+    translated_from: str | None = setting(
+        None, "language (en) the data were translated from; together the languages have as many rows as it has"
+    )
     budget: Budget = setting(Budget, "length; default the preset's epochs")
     select: str = setting("last", "checkpoint that targets start from", choices=("last", "best", "none"))
     keep_steps: list[int] = setting(
@@ -341,6 +344,7 @@ class RunSettings:
     support_sets: list[SetRef] = setting([], "sets read to score others: they tune a threshold, or are searched")
     sampling: Sampling = setting(Sampling, "mixture of the training tasks")
     mlm: Mlm | None = setting(None, "masked LM among the training tasks; share and languages set")
+    translated_from: str | None = setting(None, "language that training sets in other languages were translated from")
     budget: Budget = setting(Budget, "length where training.max_steps and epochs do not say")
     decay_from: int | None = setting(
         None, "optimizer step from which the rate falls to 0 at the last one; null: from the end of the warm-up"

@@ -23,7 +23,9 @@ _NO_RESULT = (
     "allow_drift", "branch_run", "kept_step",
 )  # fmt: skip
 # what older versions did not have: left out where it says nothing, so that their runs are the same runs
-_WHERE_GIVEN = ("noisy_sets", "init_step", "branch_step", "decay_from", "branch_steps", "snapshot_steps")
+_WHERE_GIVEN = (
+    "noisy_sets", "translated_from", "init_step", "branch_step", "decay_from", "branch_steps", "snapshot_steps",
+)  # fmt: skip
 _RESULT = tuple(field.name for field in fields(RunSettings) if field.name not in _NO_RESULT)
 # training settings that change no score, or only its rounding: a run may go on with others after running out of memory
 _NO_RESULT_OF_TRAINING = (

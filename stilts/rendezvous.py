@@ -55,6 +55,12 @@ def find_world() -> None:
     refuse_other_size(int(env["WORLD_SIZE"]), env)
 
 
+def is_rank(env: Mapping[str, str] | None = None) -> bool:
+    """Whether a launcher has started this process as one of its ranks."""
+    given = os.environ if env is None else env
+    return ("RANK" in given and "WORLD_SIZE" in given) or "OMPI_COMM_WORLD_SIZE" in given or _tasks(given) > 1
+
+
 def refuse_other_size(size: int, env: Mapping[str, str]) -> None:
     """Raise StiltsError where a world of `size` ranks is not the whole one: each part would train alone.
 

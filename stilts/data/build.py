@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stilts.config import DataSettings, ModelSettings
 from stilts.data.noise.sets import made_noisy, refuse_unchanged
 from stilts.data.overlap import drop
-from stilts.data.parts import check_pairs, check_usable, has_label, limited, take_part, trainable
+from stilts.data.parts import check_pairs, check_usable, has_label, limited, take_part, take_turn, trainable
 from stilts.data.sizes import size_of
 from stilts.data.sources import find_files, read_examples
 from stilts.data.specs import SetSpec
@@ -98,7 +98,7 @@ def begin(job: Job) -> Begun:
     from stilts.formats import get_format
 
     spec, task = job.spec, job.task
-    found = read_examples(task, spec.split, spec.language, job.data)[0]
+    found = read_examples(task, spec.split, spec.language, job.data, translated_from=spec.translated_from)[0]
     every = usable_examples(spec, job.data, found, job.may_lack_labels)
     examples, articles = drop(every, set(job.hit))
     counts: dict[str, Any] = {
@@ -107,7 +107,7 @@ def begin(job: Job) -> Begun:
         "dropped": {"examples": len(every) - len(examples), "articles": articles},
         "without_text": len(take_part(found, spec.part)) - len(every),
     }
-    examples = limited(examples, spec.limit, job.gold)
+    examples = take_turn(limited(examples, spec.limit, job.gold), spec.turn)
     if not examples:
         raise InputError(f"{spec.name} is empty without the overlap", "examples that remain", "use other data")
     check_pairs(spec, examples)
@@ -141,7 +141,8 @@ def usable_examples(
     """Those examples of the whole split that are of the spec's part, before any limit."""
     task = get_task(spec.task)
     part = trainable(task, take_part(found, spec.part), spec.purpose)
-    check_usable(task, spec, part, find_files(task, spec.split, spec.language, data), may_lack_labels)
+    paths = find_files(task, spec.split, spec.language, data, translated_from=spec.translated_from)
+    check_usable(task, spec, part, paths, may_lack_labels)
     return part
 
 

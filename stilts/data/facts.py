@@ -13,6 +13,7 @@ from stilts.data.provenance import Fingerprints, digest
 from stilts.data.sources import find_files
 from stilts.data.specs import SetSpec
 from stilts.data.store import LAYOUT
+from stilts.data.translators import translator_of
 from stilts.errors import InputError
 from stilts.formats import VERSIONS
 from stilts.tasks import MLM, TASKS, get_task, training_chain
@@ -54,7 +55,7 @@ class StudyFacts:
 
     def _sources(self, spec: SetSpec) -> list[Source]:
         try:
-            return self._files(spec.task, spec.split, spec.language)
+            return self._files(spec.task, spec.split, spec.language, spec.translated_from)
         except InputError as error:
             if spec.split != "train":
                 raise
@@ -68,8 +69,9 @@ class StudyFacts:
         except InputError:
             return None
 
-    def _files(self, task: str, split: str, language: str) -> list[Source]:
-        return self.fingerprints.of_sources(find_files(get_task(task), split, language, self.study.data))
+    def _files(self, task: str, split: str, language: str, translated_from: str | None = None) -> list[Source]:
+        paths = find_files(get_task(task), split, language, self.study.data, translated_from=translated_from)
+        return self.fingerprints.of_sources(paths)
 
     def _facts(self, spec: SetSpec) -> dict[str, Any]:
         task = get_task(spec.task)
@@ -84,11 +86,17 @@ class StudyFacts:
             "checked_against": self._scored if compared else None,
             "labels_from": self._sources(replace(spec, split="train")) if task.learns_labels else None,
         }
+        if spec.translated_from:
+            facts["translated_by"] = self._translators(spec)
         if spec.noise and spec.noise.dictionary:
             facts["dictionary"] = self._dictionary(Path(spec.noise.dictionary))
         if spec.keeps_gold:
             facts["searched_by"] = digest(self._places([one for one in self.reported if one.task == spec.task]))
         return facts
+
+    def _translators(self, spec: SetSpec) -> list[Any]:
+        """What `stilts translate` says of each of a set's files: model, revision, settings; null of others' files."""
+        return [translator_of(Path(source["path"])) for source in self.sources[spec]]
 
     def _dictionary(self, path: Path) -> Source:
         if not path.is_file():

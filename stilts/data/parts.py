@@ -52,6 +52,14 @@ def limited(examples: Sequence[Example], limit: int | None, gold: frozenset[str]
     return out
 
 
+def take_turn(examples: Sequence[Example], turn: str | None) -> list[Example]:
+    """Of "2/3" the 2nd, 5th, 8th ... example; all where there is no turn."""
+    if turn is None:
+        return list(examples)
+    number, of = map(int, turn.split("/"))
+    return list(examples[number - 1 :: of])
+
+
 def trainable(task: Task, examples: Sequence[Example], purpose: str) -> list[Example]:
     """Without pairs that lack a text or have a placeholder for it, where the set is trained on."""
     if purpose != "train":

@@ -172,9 +172,12 @@ class _Preparation:
 
     def examples(self, spec: SetSpec) -> list[Example]:
         """The examples of the spec's part, before any limit; the file read last is kept."""
-        key = (spec.task, spec.split, spec.language)
+        key = (spec.task, spec.split, spec.language, spec.translated_from)
         if self._last[0] != key:
-            self._last = key, read_examples(get_task(spec.task), spec.split, spec.language, self.study.data)[0]
+            found, _ = read_examples(
+                get_task(spec.task), spec.split, spec.language, self.study.data, translated_from=spec.translated_from
+            )
+            self._last = key, found
         return usable_examples(spec, self.study.data, self._last[1], self.may_lack_labels(spec))
 
     def build(

@@ -119,11 +119,15 @@ LAYOUTS: dict[str, Callable[[Row], ChoiceExample]] = {
 
 def read_choices(task: Task, paths: list[Path], language: str) -> Iterator[ChoiceExample]:
     """Examples of all files in order; `label` is None where a file has none (the official test sets)."""
+    for row in choice_rows(paths):
+        yield checked(row, LAYOUTS[task.reader](row))
+
+
+def choice_rows(paths: list[Path]) -> Iterator[Row]:
+    """The rows of all files in order, with their labels."""
     for path in paths:
-        if path.name.endswith(LABELS):
-            continue
-        for row in _labelled(path, path.with_name(path.stem + LABELS), paths):
-            yield checked(row, LAYOUTS[task.reader](row))
+        if not path.name.endswith(LABELS):
+            yield from _labelled(path, path.with_name(path.stem + LABELS), paths)
 
 
 def checked(row: Row, example: ChoiceExample) -> ChoiceExample:

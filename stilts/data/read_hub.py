@@ -74,7 +74,22 @@ def _pairs(task: Task, table: _Table) -> Iterator[Example]:
     yield from pairs(task, table.path, rows)
 
 
+def hub_choice_rows(task: Task, paths: Sequence[Path], language: str) -> Iterator[Row]:
+    """The rows of a multiple-choice task with the fields of its official files."""
+    hub, before = HUB[task.name], 0
+    for path in paths:
+        table = _Table(hub, path, language, before)
+        yield from _choice_rows(task, table)
+        before = table.last
+
+
 def _choices(task: Task, table: _Table) -> Iterator[Example]:
+    for found in _choice_rows(task, table):
+        example = checked(found, LAYOUTS[task.reader](found))
+        yield replace(example, id=str(table.last)) if task.reader == "socialiqa" else example  # it has no ids
+
+
+def _choice_rows(task: Task, table: _Table) -> Iterator[Row]:
     for row, value in table.rows():
         if task.reader == "commonsenseqa":
             letters, texts = value["choices"]["label"], value["choices"]["text"]
@@ -82,9 +97,7 @@ def _choices(task: Task, table: _Table) -> Iterator[Example]:
             value = {**value, "question": {"stem": value["question"], "choices": choices}}
         if task.reader == "socialiqa":
             value = {**value, "correct": _LETTERS.get(str(value["correct"]).strip(), value["correct"])}
-        found = Row(table.path, row, value)
-        example = checked(found, LAYOUTS[task.reader](found))
-        yield replace(example, id=str(table.last)) if task.reader == "socialiqa" else example  # it has no ids
+        yield Row(table.path, row, value)
 
 
 def _spans(task: Task, table: _Table) -> Iterator[Example]:

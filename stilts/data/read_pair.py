@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from stilts.data.rawfile import filled_lines, lines, load_json_row, malformed, text_field
@@ -27,18 +28,21 @@ _SAME_LABEL = {
 _NO_GOLD = ("-", "-1")  # SNLI and MultiNLI: the annotators did not agree; -1 in copies of them
 # GLUE's SNLI: rows with five annotators have four columns more than the header, label2 to label5 before the gold one.
 _ONE_ANNOTATOR = ["label1", "gold_label"]
+_TRANSLATED = 5  # columns of XTREME's translated training data
+_LOOKED_AT = 20  # rows that tell how many columns a file has
 _BROKEN = ("qqp",)  # line ends within a question break some rows, which every reader of GLUE leaves out
 
 Row = tuple[int, str, str, str, str | None]  # row, id, first text, second text, label
 
 
-def read_pairs(task: Task, paths: list[Path], language: str) -> Iterator[PairExample]:
+def read_pairs(task: Task, paths: list[Path], language: str, translated: bool = False) -> Iterator[PairExample]:
     """Pairs of all files, without rows that have no gold label ("-", -1). Placeholders (PAWS-X's "NS") are kept.
 
-    The id is the file's own, else the row number, so rows that are left out do not shift the others.
+    The id is the file's own, else the row number, so rows that are left out do not shift the others. `translated`: rows
+    of XTREME's translations that have other than five columns or no label are left out.
     """
     for path in paths:
-        yield from pairs(task, path, _rows(task, path, language))
+        yield from pairs(task, path, _rows(task, path, language, translated))
 
 
 def pairs(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[PairExample]:
@@ -67,7 +71,7 @@ def pairs(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[PairExample]:
         raise malformed(path, row, f"the {field} text is empty{more}", "two texts", "mend or remove the row")
 
 
-def _rows(task: Task, path: Path, language: str) -> Iterator[Row]:
+def _rows(task: Task, path: Path, language: str, translated: bool = False) -> Iterator[Row]:
     first = next(filled_lines(path), None)
     if first is None:
         return
@@ -75,6 +79,8 @@ def _rows(task: Task, path: Path, language: str) -> Iterator[Row]:
         yield from _json_rows(path)
     elif _column(first[1].split("\t"), _TEXT_A) is not None and _column(first[1].split("\t"), _TEXT_B) is not None:
         yield from _header_rows(path, language, task.name in _BROKEN)
+    elif translated and _TRANSLATED in {len(text.split("\t")) for _, text in islice(lines(path), _LOOKED_AT)}:
+        yield from _translated_rows(task, path, language)
     else:
         yield from _plain_rows(path, language)
 
@@ -134,6 +140,27 @@ def _plain_rows(path: Path, language: str) -> Iterator[Row]:
         if width == 5 and language != "en":
             fields = fields[2:]
         yield row, str(row), fields[0], fields[1], fields[-1].strip() if width > 2 else None
+
+
+def _translated_rows(task: Task, path: Path, language: str) -> Iterator[Row]:
+    """Rows of XTREME's translated training data; some are wrongly filled (tensorflow_datasets, xtreme_pawsx).
+
+    Raises InputError where every second one is.
+    """
+    broken, count = [], 0
+    for count, (row, text) in enumerate(lines(path), start=1):  # noqa: B007
+        fields = text.split("\t")
+        label = fields[-1].strip()
+        if len(fields) != _TRANSLATED or _SAME_LABEL.get(label, label) not in task.labels:
+            broken += [row] if text.strip() else []
+            continue
+        text_a, text_b = fields[2:4] if language != "en" else fields[:2]
+        yield row, str(row), text_a, text_b, label
+    if 2 * len(broken) >= max(count, 1):
+        found = f"{len(broken)} of {count} rows have other than {_TRANSLATED} columns or no label"
+        raise malformed(path, broken[0], found, "two texts, their translations and a label", "mend the file")
+    if broken:
+        log.warning("%s: left out %d rows with other than %d columns or no label", path, len(broken), _TRANSLATED)
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,31 @@ from stilts.errors import InputError
 from stilts.tasks.base import Task
 from stilts.tasks.examples import SpanExample
 
+log = logging.getLogger(__name__)
 
-def read_spans(task: Task, paths: list[Path], language: str) -> Iterator[SpanExample]:
-    """Questions of all files in order. `answers` is None where the file's answers are empty (XTREME strips them)."""
+
+class Lost(InputError):
+    """A question that lacks what a machine translation may lose."""
+
+
+def read_spans(task: Task, paths: list[Path], language: str, translated: bool = False) -> Iterator[SpanExample]:
+    """Questions of all files in order. `answers` is None where the file's answers are empty (XTREME strips them).
+
+    `translated`: questions that a machine translation left without a text, or whose answer it left nowhere in the
+    context, are left out.
+    """
     for path in paths:
-        for _, _, example in questions(task, path):
+        for _, _, example in questions(task, path, translated):
             yield example
 
 
-def questions(task: Task, path: Path) -> Iterator[tuple[str, dict[str, Any], SpanExample]]:
-    """Each question of a file, with its paragraph and the paragraph's place in the file, for messages."""
+def questions(task: Task, path: Path, translated: bool = False) -> Iterator[tuple[str, dict[str, Any], SpanExample]]:
+    """Each question of a file, with its paragraph and the paragraph's place in the file, for messages.
+
+    Raises InputError for anything wrong, or, of a translation, where every second question cannot be used.
+    """
+    lost: list[InputError] = []
+    count = 0
     for i, article in enumerate(_get(path, "the file", load_json(path), "data", list)):
         where = f"data[{i}]"
         title = article.get("title") if isinstance(article, dict) else None
@@ -28,7 +44,19 @@ def questions(task: Task, path: Path) -> Iterator[tuple[str, dict[str, Any], Spa
             part = f"{where}.paragraphs[{j}]"
             context = _get(path, part, paragraph, "context", str)
             for k, item in enumerate(_get(path, part, paragraph, "qas", list)):
-                yield part, paragraph, question(task, path, f"{part}.qas[{k}]", context, item, title or "")
+                count += 1
+                try:
+                    found = question(task, path, f"{part}.qas[{k}]", context, item, title or "")
+                except Lost as error:
+                    if not translated:
+                        raise
+                    lost.append(error)
+                    continue
+                yield part, paragraph, found
+    if lost and 2 * len(lost) >= count:
+        raise lost[0]
+    if lost:
+        log.warning("%s: left out %d questions of %d, such as: %s", path, len(lost), count, lost[0].found)
 
 
 def question(task: Task, path: Path, place: str, context: str, item: dict[str, Any], title: str) -> SpanExample:
@@ -36,7 +64,7 @@ def question(task: Task, path: Path, place: str, context: str, item: dict[str, A
     name, text = _get(path, place, item, "id", str), _get(path, place, item, "question", str)
     if not text.strip() or not context.strip():
         empty = "question" if not text.strip() else "context"
-        raise _wrong(path, place, f"the {empty} is empty", "text", "mend or remove the question")
+        raise Lost(f"{path}, {place}: the {empty} is empty", "text", "mend or remove the question")
     return SpanExample(name, text, context, _answers(task, path, place, context, item), title)
 
 
@@ -74,8 +102,8 @@ def locate(path: Path, place: str, context: str, text: str, start: int) -> int:
         places.append(at)
         at = context.find(text, at + 1)
     if not places:
-        raise _wrong(path, place, f"the answer {text[:60]!r} is not in its context", "a part of the context",
-                     "mend or remove the answer")  # fmt: skip
+        found = f"{path}, {place}: the answer {text[:60]!r} is not in its context"
+        raise Lost(found, "a part of the context", "mend or remove the answer")
     return min(places, key=lambda at: abs(at - start))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,9 @@ READERS: dict[str, Reader] = {
     "entities": read_entities,
     "text": read_text,
 }
+
+TRANSLATION_READERS: dict[str, Reader] = {
+    "pair": partial(read_pairs, translated=True),
+    "span": partial(read_spans, translated=True),
+}
+"""Of machine translations: rows that the translation broke are left out and counted, where there are not too many."""

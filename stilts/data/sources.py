@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,42 +17,93 @@ from stilts.config import DataSettings
 from stilts.data.dealing import dealt
 from stilts.data.hub import hub_files, language_values, mirror_files, repositories
 from stilts.data.read_bitext import corpora
-from stilts.data.read_choice import LABELS
-from stilts.data.read_hub import read_hub
+from stilts.data.read_choice import LABELS, Row, choice_rows
+from stilts.data.read_hub import hub_choice_rows, read_hub
 from stilts.data.read_retrieval import both_sides
 from stilts.data.read_supertags import SUFFIX
-from stilts.data.readers import READERS
+from stilts.data.readers import READERS, TRANSLATION_READERS
 from stilts.errors import InputError
 from stilts.tasks import get_task
 from stilts.tasks.base import Task
 from stilts.tasks.examples import Example
 from stilts.tasks.languages import get_language
+from stilts.tasks.translations import translated_files
 
 
 def read_examples(
-    task: Task, split: str, language: str, data: DataSettings, limit: int | None = None
+    task: Task,
+    split: str,
+    language: str,
+    data: DataSettings,
+    limit: int | None = None,
+    translated_from: str | None = None,
 ) -> tuple[list[Example], list[Path]]:
     """All examples of a split in one language (the first `limit`), and the files they came from.
 
+    `translated_from`: read the machine translation of that language's training set.
     Raises InputError for a missing file (with every path that was tried) and for anything wrong in it.
     """
     if _is_joined(task, split, language, data):
-        paths, examples = find_files(task, split, language, data), _joined(task, split, language, data)
+        paths = find_files(task, split, language, data, translated_from=translated_from)
+        examples = _joined(task, split, language, data, translated_from)
+    elif translated_from:
+        paths = translated(task, language, data, translated_from)
+        examples = (TRANSLATION_READERS.get(task.reader) or READERS[task.reader])(task, paths, language)
     else:
         paths, is_hub = _locate(task, split, language, data)
         examples = (read_hub if is_hub else READERS[task.reader])(task, paths, language)
     return list(islice(_unique(examples), limit)), paths
 
 
-def find_files(task: Task, split: str, language: str, data: DataSettings, fetch: bool = True) -> list[Path]:
+def find_files(
+    task: Task,
+    split: str,
+    language: str,
+    data: DataSettings,
+    fetch: bool = True,
+    translated_from: str | None = None,
+) -> list[Path]:
     """The files of a split in one language, sorted; those of all parts where the task joins others.
 
     For retrieval the other language's file, then the English one, and for mining the gold pairs; for SocialIQA also the
     file with the labels. What is on the hub only is fetched, or raises NotFetched (`stilts.data.hub`).
     """
     if _is_joined(task, split, language, data):
-        return [path for part in task.parts for path in find_files(get_task(part), split, language, data, fetch)]
+        parts = map(get_task, task.parts)
+        return [path for part in parts for path in find_files(part, split, language, data, fetch, translated_from)]
+    if translated_from:
+        return translated(task, language, data, translated_from)
     return _locate(task, split, language, data, fetch)[0]
+
+
+def choice_source(task: Task, split: str, language: str, data: DataSettings) -> Iterator[Row]:
+    """The rows of a multiple-choice task as its official files have them, wherever they come from."""
+    paths, is_hub = _locate(task, split, language, data)
+    yield from hub_choice_rows(task, paths, language) if is_hub else choice_rows(paths)
+
+
+def translated(task: Task, language: str, data: DataSettings, source: str) -> list[Path]:
+    """The files of a translated training set: `data.files`, else below `data.translations`, else below `data.root`.
+
+    Raises InputError with every path that was tried.
+    """
+    where = f"data.files.{task.name}.train.{language}"
+    override = override_of(task, "train", language, data)
+    if override is not None:
+        return _official(task, "train", language, data, override)
+    values = language_values(language)
+    patterns = [pattern.format(**values).split(" + ") for pattern in translated_files(task, source)]
+    bases = [Path(base) for base in (data.translations, data.root) if base]
+    found = next((files for base in bases for parts in patterns if (files := _found(task, base, parts, language))), [])
+    if not found:
+        tried = [str(base / " + ".join(parts)) for base in bases for parts in patterns]
+        raise InputError(
+            f"no file at {' or '.join(tried)}" if tried else "neither data.translations nor data.root is set",
+            f"the training set of {task.name}, translated from {source!r} into {language!r}",
+            f"translate it (`stilts translate {task.name} --to {language}`) and name the folder in data.translations, "
+            f"or set {where}",
+        )
+    return found
 
 
 def _locate(task: Task, split: str, language: str, data: DataSettings, fetch: bool = True) -> tuple[list[Path], bool]:
@@ -82,8 +133,7 @@ def _official(task: Task, split: str, language: str, data: DataSettings, overrid
     for parts in patterns:
         for base in bases:
             tried.append(base / " + ".join(parts))
-            found = [path for part in parts for path in _existing(task, base, part, language)]
-            if found:
+            if found := _found(task, base, parts, language):
                 return found
             if Path(parts[0]).is_absolute():
                 break
@@ -106,11 +156,13 @@ def _is_joined(task: Task, split: str, language: str, data: DataSettings) -> boo
     return bool(task.parts) and override_of(task, split, language, data) is None
 
 
-def _joined(task: Task, split: str, language: str, data: DataSettings) -> Iterator[Example]:
+def _joined(
+    task: Task, split: str, language: str, data: DataSettings, translated_from: str | None
+) -> Iterator[Example]:
     """The examples of all parts, dealt out so that the first N are from each part by its share; ids name the part."""
     parts = []
     for part in task.parts:
-        examples, _ = read_examples(get_task(part), split, language, data)
+        examples, _ = read_examples(get_task(part), split, language, data, translated_from=translated_from)
         parts.append([dataclasses.replace(example, id=f"{part}/{example.id}") for example in examples])
     yield from dealt(*parts)
 
@@ -148,6 +200,11 @@ def _declared(task: Task, split: str, language: str, data: DataSettings) -> list
         )
     values = language_values(language)
     return [pattern.format(**values).split(" + ") for pattern in task.files[split].split("|")]
+
+
+def _found(task: Task, base: Path, parts: Sequence[str], language: str) -> list[Path]:
+    """The files that are read together, those of them that are there."""
+    return [path for part in parts for path in _existing(task, base, part, language)]
 
 
 def _existing(task: Task, base: Path, pattern: str, language: str) -> list[Path]:

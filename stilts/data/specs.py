@@ -12,6 +12,8 @@ from stilts.config import DataSettings, ModelSettings, NoisySetRef, SetRef
 from stilts.data.noise.kinds import Noise
 from stilts.tasks import MLM, get_task
 
+_WHERE_GIVEN = ("noise", "translated_from", "turn")
+
 
 @dataclass(frozen=True)
 class SetSpec:
@@ -26,6 +28,8 @@ class SetSpec:
         limit: at most this many examples (of the part), or None.
         task_version: the declaration's version.
         noise: how its inputs are made noisy.
+        translated_from: the language that a training set was translated from.
+        turn: "2/3": of each three examples the second, where three languages share the rows of one.
     """
 
     task: str
@@ -37,6 +41,8 @@ class SetSpec:
     part: str = "all"
     limit: int | None = None
     noise: Noise | None = None
+    translated_from: str | None = None
+    turn: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,7 +53,7 @@ class SetSpec:
     def facts(self) -> dict[str, Any]:
         """Its fields; what most sets lack is left out, so that those keep their names."""
         own = {**asdict(self), "purpose": "train" if self.purpose == "train" else "evaluate"}
-        return own if self.noise else {key: value for key, value in own.items() if key != "noise"}
+        return {key: value for key, value in own.items() if value is not None or key not in _WHERE_GIVEN}
 
     @property
     def is_text(self) -> bool:
@@ -84,6 +90,8 @@ class SetSpec:
             override,
             data.exclude_overlap,
         ]
+        if self.translated_from:
+            facts.append(data.translations)
         if revisions := {name: data.revisions[name] for name in (self.task, *parts) if name in data.revisions}:
             facts.append(revisions)
         if (data.exclude_overlap and self.learned_from) or self.is_text:

@@ -17,7 +17,7 @@ from stilts.tasks import TASKS, Task, get_task, languages_of
 MIB = 2**20
 COUNTED = 64 * MIB  # of a task's files together, up to which lines are counted
 BY_LINES = (".tsv", ".csv", ".txt", ".jsonl", ".conllu", ".conll", "")
-Set = tuple[str, str]  # split, language
+Set = tuple[str, str, str | None]  # split, language, what it was translated from
 
 
 def data_checks(machine: Machine) -> Iterator[Check]:
@@ -25,7 +25,7 @@ def data_checks(machine: Machine) -> Iterator[Check]:
     if machine.plan is not None:
         sets: dict[str, dict[Set, None]] = {}
         for spec in machine.plan.specs:
-            sets.setdefault(spec.task, {})[spec.split, spec.language] = None
+            sets.setdefault(spec.task, {})[spec.split, spec.language, spec.translated_from] = None
         for task, wanted in sets.items():
             yield task_data(machine, task, wanted)
     elif machine.data.root is not None:
@@ -75,9 +75,9 @@ def _declared(task: Task) -> Iterator[Set]:
     """The sets of a task that most studies read: of training sets of targets the English one, if it is trained on."""
     for split in task.files:
         if split != "train" or task.kind != "target":
-            yield from ((split, language) for language in languages_of(task, "xtreme_r"))
+            yield from ((split, language, None) for language in languages_of(task, "xtreme_r"))
         elif task.name in task.trains_on:
-            yield split, "en"
+            yield split, "en", None
 
 
 def _look(
@@ -87,9 +87,9 @@ def _look(
     paths: dict[Path, None] = {}
     there: dict[str, list[str]] = {}
     missing = []
-    for split, language in wanted:
+    for split, language, source in wanted:
         try:
-            found = find_files(get_task(task), split, language, data, fetch=False)
+            found = find_files(get_task(task), split, language, data, fetch=False, translated_from=source)
         except InputError as error:
             missing.append((split, error))
             continue

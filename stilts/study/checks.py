@@ -14,6 +14,7 @@ from stilts.study.kept_steps import check_kept_steps, is_baseline
 from stilts.study.text import check_mlm
 from stilts.tasks import check_language, get_task, target_tasks
 from stilts.tasks.hub import HUB
+from stilts.tasks.translations import SOURCE, check_translatable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 SPLITS = ("train", "dev", "test", "candidates")
@@ -46,8 +47,8 @@ def not_in_this_version(study: Study) -> list[str]:
     lines = []
     for recipe in study.intermediate:
         where = f"recipe {recipe.name}"
-        lines += [f"{where}: translated_from"] if recipe.translated_from else []
-        lines += [f"{where}: languages other than en"] if set(recipe.languages) - {"en"} else []
+        others = set(recipe.languages) - {"en"} and not recipe.translated_from
+        lines += [f"{where}: languages other than en (without translated_from)"] if others else []
         lines += [f"{where}: select: none"] if recipe.select == "none" else []
     return lines
 
@@ -56,13 +57,17 @@ def _check_recipe(study: Study, recipe: Recipe, where: str) -> None:
     _check_name(recipe.name, f"{where}.name")
     _no_repeats(recipe.tasks, f"{where}.tasks", "task")
     for task in recipe.tasks:
-        if get_task(task).kind != "intermediate":
+        if recipe.translated_from:
+            check_translatable(get_task(task), f"{where} is translated, and a task of it")
+        elif get_task(task).kind != "intermediate":
             raise InputError(
                 f"{where}.tasks has {task!r}, a target task", "intermediate tasks", "move it to target.tasks"
             )
     _check_seeds(recipe.seeds, f"{where}.seeds")
     for code in recipe.languages:
-        check_language(code)
+        check_language(code, where=f"{where}.languages")
+    _no_repeats(recipe.languages, f"{where}.languages", "language")
+    _check_translation(recipe, where)
     for code in recipe.mlm.languages if recipe.mlm else []:
         check_language(code)
     _no_repeats(recipe.mlm.languages if recipe.mlm else [], f"{where}.mlm.languages", "language")
@@ -74,6 +79,24 @@ def _check_recipe(study: Study, recipe: Recipe, where: str) -> None:
     check_mlm(recipe, where)
     check_kept_steps(study, recipe, where)
     _check_sampling(recipe, f"{where}.sampling")
+
+
+def _check_translation(recipe: Recipe, where: str) -> None:
+    if recipe.translated_from is None:
+        return
+    if recipe.translated_from != SOURCE:
+        raise InputError(
+            f"{where}.translated_from is {recipe.translated_from!r}",
+            f"{SOURCE!r}, the language of the training sets",
+            f"set {where}.translated_from: {SOURCE}",
+        )
+    if not recipe.tasks or not set(recipe.languages) - {SOURCE}:
+        lacking = "tasks" if not recipe.tasks else "languages"
+        raise InputError(
+            f"{where} has translated_from and no {lacking}",
+            "tasks, and the languages that they were translated into",
+            f"set {where}.{lacking}, or remove translated_from",
+        )
 
 
 def _check_sampling(recipe: Recipe, where: str) -> None:

@@ -23,7 +23,8 @@ def data_notes(plan: Plan) -> str:
     groups: dict[tuple[str, ...], list[SetSpec]] = {}
     sets = [spec for spec in plan.specs if spec.purpose in _USES]  # noisy ones are copies of those that are scored
     for spec in sets:
-        groups.setdefault((spec.task, spec.split, spec.part, _USES[spec.purpose]), []).append(spec)
+        how = f" (machine-translated from {spec.translated_from})" if spec.translated_from else ""
+        groups.setdefault((spec.task, spec.split, spec.part, _USES[spec.purpose] + how), []).append(spec)
     scored = [spec for spec in plan.specs if spec.purpose == "evaluate"]
     folders = {spec: plan.features / spec.ref(plan.study.model, plan.study.data, scored).folder for spec in sets}
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import stilts
@@ -34,9 +34,14 @@ def command(trainer: Path, run_file: Path, processes: int, devices: list[int]) -
         processes: ranks.
         devices: accelerators of this run; empty on the CPU, where `--num_gpus` is the number of ranks.
     """
+    return launched([str(trainer), str(run_file)], processes, devices)
+
+
+def launched(words: Sequence[str], processes: int, devices: list[int]) -> list[str]:
+    """The deepspeed launcher's command line for a program and its arguments (`--module NAME` for a module)."""
     where = ["--include", f"localhost:{','.join(map(str, devices))}"] if devices else ["--num_gpus", str(processes)]
     launcher = [sys.executable, "-m", "deepspeed.launcher.runner", "--hostfile", "", "--no_local_rank"]
-    return [*launcher, *where, "--master_port", str(free_port()), str(trainer), str(run_file)]
+    return [*launcher, *where, "--master_port", str(free_port()), *words]
 
 
 def environment(launch: Launch, parent: int, given: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -28,6 +28,7 @@ from stilts.study.targets import (
     target_groups,
 )
 from stilts.study.text import resolved_mlm, text_sets
+from stilts.study.translated import in_languages
 from stilts.tasks import MLM, TASKS, Task, get_task, target_tasks
 
 
@@ -235,7 +236,7 @@ class _Builder:
         recipe = own.recipe
         tasks = [TASKS[name] for name in recipe.tasks]
         training = own.training(intermediate_training(self.study, recipe, tasks))
-        train, select = self._intermediate_sets(tasks, training)
+        train, select = self._intermediate_sets(recipe, tasks, training)
         mlm = resolved_mlm(self.study, recipe)
         train += text_sets(self.study, mlm)
         trains_on = [*recipe.tasks, *([MLM.name] if mlm else [])]
@@ -249,6 +250,7 @@ class _Builder:
             selection_sets=self._refs(select),
             sampling=recipe.sampling if len(recipe.tasks) > 1 else Sampling(),
             mlm=mlm,
+            translated_from=recipe.translated_from,
             training=training,
             decay_from=own.decay_from,
             branch_steps=list(own.branch_steps),
@@ -296,16 +298,18 @@ class _Builder:
         found = kept_step(recipe.name)
         return found.step if found else None
 
-    def _intermediate_sets(self, tasks: Sequence[Task], training: Training) -> tuple[list[SetSpec], list[SetSpec]]:
-        train, select, limit = [], [], training.validation_examples
+    def _intermediate_sets(
+        self, recipe: Recipe, tasks: Sequence[Task], training: Training
+    ) -> tuple[list[SetSpec], list[SetSpec]]:
+        train: list[SetSpec] = []
+        select, limit = [], training.validation_examples
         for task in tasks:
             length = intermediate_length(self.study, task)
             heldout = training.select == "best" and task.selection == "heldout"
             part = "rest" if heldout or _articles(task) in self.heldout else "all"
-            train.append(
-                SetSpec(task.name, "train", "en", "train", length, task.version, part,
-                        read_limit(self.study, task, "train"))
-            )  # fmt: skip
+            english = SetSpec(task.name, "train", "en", "train", length, task.version, part,
+                              read_limit(self.study, task, "train"))  # fmt: skip
+            train += in_languages(english, recipe)
             if heldout:
                 select.append(heldout_set(task, length, limit))
             elif training.select == "best":

@@ -13,6 +13,7 @@ from stilts.study.marks import same_data
 from stilts.study.plan import Plan, plan_row
 from stilts.study.show_settings import length, settings_json, settings_of_all, settings_table
 from stilts.study.text_notes import mlm_lines, transductive_notes
+from stilts.study.translated import trained_on
 from stilts.table import table
 from stilts.tasks import MLM, TASKS
 
@@ -117,7 +118,7 @@ def _intermediate_table(plan: Plan, runs: Sequence[RunSettings]) -> str:
     for run in runs:
         long = length(run)
         starts = sum(run.run in (other.init_run, other.branch_run) for other in plan.runs)
-        row = rows.setdefault(run.recipe, [run.recipe, ", ".join(run.trains_on), _rows_of(plan, run), long, 0, 0])
+        row = rows.setdefault(run.recipe, [run.recipe, trained_on(run), _rows_of(plan, run), long, 0, 0])
         row[-2:] = [row[-2] + 1, row[-1] + starts]
     return table(
         ("recipe", "trains on", "official rows", "length", "runs", "runs that start from it"), list(rows.values())

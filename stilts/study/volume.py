@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stilts.config import Mlm, RunSettings, Sampling, SetRef, Training
 from stilts.study.model_size import ModelSize
 from stilts.study.targets import read_limit, smaller
+from stilts.study.translated import translated_languages
 from stilts.tasks import MLM, get_task
 from stilts.tasks.text import PREDICTED
 from stilts.training.schedule import labelled, total_steps
@@ -186,7 +187,8 @@ class Volumes:
         """Training rows of each task; several languages of one task are one stream."""
         found: dict[str, Rows] = {}
         for ref in run.train_sets:
-            new, old = self._set(ref, run.training, False), found.get(ref.task, Rows(0.0, 0.0))
+            turns = len(translated_languages(run, ref.task))
+            new, old = self._set(ref, run.training, False, turns), found.get(ref.task, Rows(0.0, 0.0))
             if new.count is None or old.count is None:
                 found[ref.task] = Rows(None, new.mean)
             else:
@@ -201,7 +203,8 @@ class Volumes:
             return replace(rows, mean=min(rows.mean, float(training.max_length)))
         return rows
 
-    def _set(self, ref: SetRef, training: Training, selects: bool) -> Rows:
+    def _set(self, ref: SetRef, training: Training, selects: bool, turns: int = 0) -> Rows:
+        """A set's rows; `turns`: of so many languages that share the rows of the English set (translated data)."""
         if ref.folder not in self._read:
             self._read[ref.folder] = self._manifest(ref.folder)
         known = self._read[ref.folder]
@@ -217,12 +220,12 @@ class Volumes:
         given = any(ref.split in study.data.files.get(name, {}) for name in (ref.task, *task.parts))
         sizes = {} if given else task.sizes.get(ref.split, {})
         most = smaller(read_limit(study, task, ref.split), training.validation_examples if selects else None)
-        declared, sides = sizes.get(ref.language, sizes.get("*")), _SIDES.get(task.format, 1)
+        declared, sides = sizes.get("en" if turns else ref.language, sizes.get("*")), _SIDES.get(task.format, 1)
         if task.format == "mining":  # declared sizes are gold pairs, a limit is of sentences
             rows = smaller(None if declared is None else declared * sides, most)
         else:
             examples = smaller(declared, most)
-            rows = None if examples is None else examples * sides
+            rows = None if examples is None else math.ceil(examples * sides / max(1, turns))
         return Rows(None if rows is None else float(rows), float(mean))
 
     def _manifest(self, folder: str) -> Rows | None:

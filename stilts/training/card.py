@@ -92,6 +92,8 @@ def _settings(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
     seeds = ", ".join(f"{phase} {seed}" for phase, seed in settings["seeds"].items() if seed is not None)
     rows = [("recipe", facts["recipe"]), ("trained on", " + ".join(settings["trains_on"]))]
     rows += [("languages of this run's training sets", " ".join(languages)), ("seeds", seeds or "none")]
+    if source := settings.get("translated_from"):
+        rows += [("machine-translated", f"the training sets of all languages but {source}, from {source}")]
     rows += [("optimizer steps", own_steps(facts))]
     rows += [(key, training[key]) for key in SHOWN if training.get(key) is not None]
     rows += [("mixture", settings["sampling"]["strategy"])] if len(settings["trains_on"]) > 1 else []

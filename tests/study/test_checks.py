@@ -77,6 +77,28 @@ WRONG = {
         {"target": {"tasks": ["tatoeba"], "per_task": {"tatoeba": {"retrieval": {"tuned_on": "squad"}}}}},
         "squad_v1",
     ),
+    "translated from another language": (
+        {"intermediate": [{**SQUAD, "translated_from": "de", "languages": ["sw"]}]},
+        "translated_from: en",
+    ),
+    "translated into nothing": ({"intermediate": [{**SQUAD, "translated_from": "en"}]}, "no languages"),
+    "translated into English": (
+        {"intermediate": [{**SQUAD, "translated_from": "en", "languages": ["en"]}]},
+        "no languages",
+    ),
+    "nothing translated": ({"intermediate": [{"name": "a", "translated_from": "en", "languages": ["de"]}]}, "no tasks"),
+    "tags translated": (
+        {"intermediate": [{"name": "a", "tasks": ["ccg"], "translated_from": "en", "languages": ["de"]}]},
+        "tags stand on words",
+    ),
+    "a target without translations": (
+        {"intermediate": [{"name": "a", "tasks": ["xquad"], "translated_from": "en", "languages": ["de"]}]},
+        "'xquad'",
+    ),
+    "languages of a recipe twice": (
+        {"intermediate": [{**SQUAD, "translated_from": "en", "languages": ["de", "de"]}]},
+        "'de' twice",
+    ),
     "ids that collide": (
         {
             "intermediate": [{"name": "a-s1"}, SQUAD],
@@ -97,7 +119,6 @@ def test_wrong_studies(make_plan, name):
 
 
 LATER = {
-    "translated_from": {"intermediate": [{**SQUAD, "translated_from": "de"}]},
     "languages other than en": {"intermediate": [{**SQUAD, "languages": ["de"]}]},
     "select: none": {"intermediate": [{**SQUAD, "select": "none"}]},
 }
