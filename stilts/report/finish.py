@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator
 from stilts.errors import MissingCells
 from stilts.report.write import REPORT, write_report
 from stilts.study.board import write_board
-from stilts.study.collect import REPEATED, Collected
+from stilts.study.collect import MOST_CELLS, REPEATED, Collected
 from stilts.study.plan import Plan
 from stilts.study.terminal import show
-
-MOST_CELLS = 10_000
-"""Cells of a study up to which report and TensorBoard's folder are written unasked: they take seconds, then minutes."""
 
 
 def finish(plan: Plan, collected: Collected) -> None:
@@ -34,7 +31,10 @@ def finish(plan: Plan, collected: Collected) -> None:
         _or_say_why("the report", lambda: print(f"report: {write_report(plan)}"))
     else:
         (collected.folder / REPORT).unlink(missing_ok=True)  # that of an earlier call
-        print(f"report: `stilts report` writes it, `stilts tensorboard` its own; {collected.cells} cells take a while")
+        print(
+            f"{collected.cells} cells take a while: `stilts report` writes the report, `stilts tensorboard` its folder,"
+            " `stilts analyse` answers the questions"
+        )
     scored = collected.cells - len(collected.missing) - len(collected.unlabelled)
     print(f"results: {collected.folder} ({scored} of {collected.cells} cells)")
     if collected.missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stilts.analysis.questions import QUESTIONS, Answer, Question, analyse, ask_unasked
@@ -45,6 +46,12 @@ def write_answers(plan: Plan, scores: Scores, said: Progress) -> None:
     content = {"study": plan.study.name, "answers": found.answered, "unanswered": found.unanswered}
     write_text(plan.folder / "results" / ANSWERS, json_text(content) + "\n")
     write_text(plan.folder / "results" / WORDS, markdown(found))
+
+
+def remove_answers(results: Path) -> None:
+    """Remove those of an earlier call."""
+    for name in (ANSWERS, WORDS):
+        (results / name).unlink(missing_ok=True)
 
 
 def answers(plan: Plan, scores: Scores, said: Progress) -> Answers:

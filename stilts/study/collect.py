@@ -30,6 +30,8 @@ from stilts.study.tables_text import xtreme_latex, xtreme_markdown
 if TYPE_CHECKING:
     from stilts.study.statistics import Progress
 
+MOST_CELLS = 10_000
+"""Cells of a study up to which what takes minutes for more is made unasked: answers, report, TensorBoard's folder."""
 COLLECT_LOCK = ".collect.lock"
 """Held while results/ are written."""
 REPEATED = "{} score rows repeat another one with the same value: each score counts once"
@@ -73,7 +75,7 @@ class Collected:
 
 
 def collect(plan: Plan, check: bool = False, said: Progress = lambda what, done, of: None) -> Collected:
-    """Write all of results/ from what was scored, but report.html and figures/.
+    """Write all of results/ from what was scored, but report.html and figures/; of a study above MOST_CELLS no answers.
 
     A study that keeps steps gets steps.csv, too. One with noisy inputs gets noise.csv and noise_areas.csv; scores.csv
     has all its scores, the other tables those of clean inputs.
@@ -112,13 +114,16 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     languages = _csv(BY_LANGUAGE, by_language(plan, scores))
     began = time.perf_counter()
     # pandas and SciPy take a second to load, which a score that cannot be read need not wait for
-    from stilts.study.answers import write_answers
+    from stilts.study.answers import remove_answers, write_answers
     from stilts.study.statistics import COLUMNS, statistics
     from stilts.study.statistics_text import statistics_parts
 
     found = statistics(plan, scores, said)
     deltas = _csv(COLUMNS, found.deltas)
-    write_answers(plan, scores, said)
+    if count_cells(plan) <= MOST_CELLS:
+        write_answers(plan, scores, said)
+    else:
+        remove_answers(folder)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "by_language.csv", languages)

@@ -84,6 +84,17 @@ def test_the_other_files(make_plan, scored, write_rows):
     assert {r["n"] for r in deltas if r["target"] == "xnli"} == {"10", "20"}
 
 
+def test_no_question_is_asked_of_a_large_study(make_plan, scored, write_rows, monkeypatch):
+    plan = make_plan()
+    write_rows(plan, scored(plan, value))
+    answers = [plan.folder / "results" / name for name in ("answers.json", "answers.md")]
+    collect(plan)
+    assert all(path.is_file() for path in answers)
+    monkeypatch.setattr("stilts.study.collect.MOST_CELLS", 7)
+    collect(plan)
+    assert not any(path.exists() for path in answers)
+
+
 def test_missing_cells_make_averages_null(make_plan, scored, write_rows):
     plan = make_plan()
     gone = ("squad", "xnli", "de")

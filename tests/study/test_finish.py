@@ -49,5 +49,5 @@ def test_a_large_study_asks_for_its_report(
     large = collected(plan, cells=module.MOST_CELLS + 1)
     (large.folder / REPORT).write_text("of an earlier call")
     finish(plan, large)
-    assert "`stilts report` writes it" in capsys.readouterr().out
+    assert "`stilts report` writes the report" in capsys.readouterr().out
     assert not (large.folder / REPORT).exists()
