@@ -17,7 +17,7 @@ from stilts.report.tables import Cell, Table
 ANSWERS = "answers.json"
 MOST_ROWS = 120
 """Of one table on the page; the rest is in answers.json."""
-IN_NUMBERS = "In numbers"
+IN_NUMBERS = "table"
 _NAMES = ("recipe", "outcome", "target", "language")  # columns that say nothing of what a table is about
 _TALL = 14  # rows
 _NUMBER = re.compile(r"[<+-]?\s*\.?\d")
@@ -66,7 +66,7 @@ def read_questions(results: Path) -> Questions:
 
 
 def _section(name: str, content: Mapping[str, Any]) -> Section:
-    tables = [_table(name, number, own) for number, own in enumerate(content["tables"], 1)]
+    tables = [_table(name, content["title"], number, own) for number, own in enumerate(content["tables"], 1)]
     longest = max((len(own["rows"]) for own in content["tables"]), default=0)
     cut = "" if longest <= MOST_ROWS else (
         f"Of each table the first {MOST_ROWS} rows are shown (the longest has {longest:,}); results/{ANSWERS} has all."
@@ -76,13 +76,13 @@ def _section(name: str, content: Mapping[str, Any]) -> Section:
     return Section(name, content["title"], [_minus(one) for one in content["answer"]], tables, drawings, notes, cut)
 
 
-def _table(name: str, number: int, content: Mapping[str, Any]) -> Table:
-    """A table of texts; a column is one of numbers where its first field with one begins with it."""
+def _table(name: str, title: str, number: int, content: Mapping[str, Any]) -> Table:
+    """A table of texts. Its caption is no other table's, as it names a region of the page."""
     columns, rows = content["columns"], content["rows"][:MOST_ROWS]
     texts = frozenset({0, *(place for place in range(len(columns)) if not _is_numeric(row[place] for row in rows))})
     cells = [[Cell(_minus(text)) for text in row] for row in rows]
-    caption = IN_NUMBERS if columns[0] in _NAMES else f"{columns[0][:1].upper()}{columns[0][1:]}"
-    return Table(f"q-{name}-{number}", caption, columns, cells, texts, tall=len(rows) > _TALL)
+    what = f"{IN_NUMBERS} {number}" if columns[0] in _NAMES else str(columns[0])
+    return Table(f"q-{name}-{number}", f"{title}: {what}", columns, cells, texts, tall=len(rows) > _TALL)
 
 
 def _is_numeric(texts: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stilts.analysis.questions import QUESTIONS, Answer, Question, analyse, ask_unasked
+from stilts.analysis.questions import QUESTIONS, Answer, analyse, ask_unasked
 from stilts.errors import InputError, first_line
 from stilts.files import write_text
 from stilts.json_text import json_text
@@ -66,8 +66,7 @@ def answers(plan: Plan, scores: Scores, said: Progress) -> Answers:
             found.unanswered[name] = f"{type(error).__name__}: {first_line(error)}"
         else:
             found.texts[name] = answer.text()
-            tables = tables_of(found.texts[name])
-            found.answered[name] = {"title": title_of(name, question), "tables": tables, **answer.content()}
+            found.answered[name] = content_of(name, answer)
         said("questions", number, len(QUESTIONS))
     return found
 
@@ -85,9 +84,10 @@ def ask_study(plan: Plan, name: str, overrides: Sequence[str] = ()) -> Answer:
     return analyse(name, path, overrides, told(plan, name, QUESTIONS[name]))
 
 
-def title_of(name: str, question: Question) -> str:
-    """The title of a question's section."""
-    return question.title or name.capitalize()
+def content_of(name: str, answer: Answer) -> dict[str, Any]:
+    """What answers.json has of an answer: its section's title, the tables of its text, and its own JSON."""
+    title = QUESTIONS[name].title or name.capitalize()
+    return {"title": title, "tables": tables_of(answer.text()), **answer.content()}
 
 
 def markdown(found: Answers) -> str:

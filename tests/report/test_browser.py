@@ -6,6 +6,7 @@ import json
 
 import pytest
 from made_up import delta, make_plan, make_up, write_deltas, write_statistics
+from made_up_answers import answers
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -21,7 +22,7 @@ COMBINED = {"low_combined": -0.4, "high_combined": 4.4, "p_combined": 0.09, "det
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """The page of a study with everything: gains, statistics, curves, missing cells."""
+    """The page of a study with everything: gains, statistics, questions, curves, missing cells."""
     folder = tmp_path_factory.mktemp("page")
     plan = make_plan(folder)
     make_up(plan, without=["target-mnli-s1-xnli-t2"])
@@ -33,6 +34,7 @@ def address(tmp_path_factory):
         if (recipe, target) != ("mnli", "xnli")
     ])  # fmt: skip
     write_statistics(plan)
+    (plan.folder / "results" / "answers.json").write_text(json.dumps(answers()))
     write_events(plan.run_folder("intermediate-squad-s1") / "tensorboard", ["squad_v1"], 20)
     return write_report(plan).as_uri()
 
@@ -139,6 +141,16 @@ def test_provenance_opens_with_the_keyboard_and_gives_the_focus_back(page):
     page.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert dialog.get_attribute("open") is None
     assert page.switch_to.active_element == button
+
+
+def test_the_questions_have_sections_that_sort(page):
+    names = [one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "section[id^=q-]")]
+    assert names == ["q-multitask", "q-noise", "q-typology"]
+    assert len(page.find_elements(By.CSS_SELECTOR, "#q-multitask svg[role=img]")) == 2
+    page.find_elements(By.CSS_SELECTOR, "#q-multitask-1 thead button")[-1].click()
+    shown = [float(text.split()[0].replace("−", "-")) for text in column(page, "q-multitask-1", -1)]
+    assert shown == sorted(shown, reverse=True)
+    assert len(shown) == 4
 
 
 def test_every_score_has_a_button(page):

@@ -62,8 +62,8 @@ def test_the_other_files(make_plan, scored, write_rows):
     write_rows(plan, scored(plan, value))
     table = collect(plan).table
     assert sorted(path.name for path in (plan.folder / "results").iterdir()) == [
-        "by_language.csv", "data.md", "deltas.csv", "problems.txt", "scores.csv", "statistics.json", "xtreme.csv",
-        "xtreme.json", "xtreme.md", "xtreme.tex",
+        "answers.json", "answers.md", "by_language.csv", "data.md", "deltas.csv", "problems.txt", "scores.csv",
+        "statistics.json", "xtreme.csv", "xtreme.json", "xtreme.md", "xtreme.tex",
     ]  # fmt: skip
     scores = rows_of(plan, "scores.csv")
     assert tuple(scores[0]) == (*KEYS, "marks")

@@ -17,7 +17,7 @@ NOISE = {
         {"noise": "ocr", "level": 0.3, "seeds": [5]},
     ]
 }
-NOISY = ("scores.csv", "noise.csv", "noise_areas.csv", "problems.txt")
+NOISY = ("scores.csv", "noise.csv", "noise_areas.csv", "problems.txt", "answers.json", "answers.md")
 DROP = {("swap@0.1", 1): 3.0, ("swap@0.1", 2): 5.0, ("ocr@0.3", 5): 10.0}
 
 
