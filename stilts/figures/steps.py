@@ -138,10 +138,8 @@ def _tiers(languages: Sequence[str]) -> dict[str, list[str]]:
     size = dict(controls(languages)[SIZE])
     tiers = tiers_of(languages, size, EDGES)
     rest = [code for code in languages if not any(code in own for own in tiers.values())]
-    named = {
-        "en": [code for code in rest if code in LANGUAGES],
-        "unknown size": [c for c in rest if c not in LANGUAGES],
-    }
+    unknown = [code for code in rest if np.isnan(size[code])]
+    named = {ENGLISH: [code for code in rest if code not in unknown], "unknown size": unknown}
     return {**tiers, **{name: own for name, own in named.items() if own}}
 
 
