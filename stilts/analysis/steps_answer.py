@@ -25,7 +25,7 @@ from stilts.kept_step import DESIGNS, KeptStep
 from stilts.settings import plain, setting
 
 AXIS = ["trained_steps", "examples", "epochs"]
-_EDGES = [3.0, 30.0]
+EDGES = [3.0, 30.0]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class StepsSettings:
     pairs: dict[str, str] = setting(
         {}, "RECIPE: another one to compare with at equal steps; default the only two, where their designs differ"
     )
-    tiers: list[float] = setting(_EDGES, "GiB of pretraining text that part the languages, from small to large")
+    tiers: list[float] = setting(EDGES, "GiB of pretraining text that part the languages, from small to large")
     features: str | None = setting(None, "CSV of languages: language, gib, family; they go before CC-100 and URIEL")
     axis: str | None = setting(None, "results/steps.csv of a study: examples and epochs of each kept step")
     permutations: int = setting(10_000, "of whole languages", minimum=99)

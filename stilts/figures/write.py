@@ -14,14 +14,16 @@ from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
 from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
+from stilts.kept_step import DESIGNS, kept_step
 from stilts.tasks import TASKS
 
-_NAME = re.compile(rf"(gains|gaps|averages|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
+_STEPS = rf"steps(-.+-({'|'.join(DESIGNS)}))?"
+_NAME = re.compile(rf"(gains|gaps|averages|{_STEPS}|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages and languages-<target>, as far as there are numbers.
+    """Write `figures/` into results/: gains, gaps, averages, languages-<target> and steps, as far as there are numbers.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
@@ -40,7 +42,7 @@ def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipe
         raise InputError(f"{len(found.recipes)} recipes", f"{MOST}, which a page holds", "choose them with --recipe")
     written = []
     with paper():
-        for name, figure in _figures(found):
+        for name, figure in _figures(found, results):
             for ending in formats:
                 path = results / "figures" / f"{name}.{ending}"
                 save(figure, path)
@@ -59,7 +61,7 @@ def _is_ours(name: str) -> bool:
     return found is not None and (found["target"] is None or found["target"] in TASKS)
 
 
-def _figures(found: Results) -> Iterator[tuple[str, Figure]]:
+def _figures(found: Results, folder: Path) -> Iterator[tuple[str, Figure]]:
     """Name and figure; of several pages, those after the first are numbered."""
     for name, figure in (("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found))):
         if figure is not None:
@@ -67,3 +69,10 @@ def _figures(found: Results) -> Iterator[tuple[str, Figure]]:
     for target in found.targets:
         for page, figure in enumerate(language_bars(found, target), 1):
             yield f"languages-{target}" + (f"-{page}" if page > 1 else ""), figure
+    if any(map(kept_step, found.recipes)):
+        from stilts.figures.steps import language_curves, step_curves  # pandas, which others do without
+
+        if (figure := step_curves(found)) is not None:
+            yield "steps", figure
+        for name, figure in language_curves(found, folder / "steps.csv"):
+            yield f"steps-{name}", figure

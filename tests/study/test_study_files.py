@@ -8,6 +8,7 @@ import pytest
 
 from stilts.analysis.task_sets import SINGLE, Names, all_of, matched, one_less, task_sets
 from stilts.config import Study
+from stilts.kept_step import SEPARATE, TRUNK
 from stilts.settings import load_yaml, read
 from stilts.study.plan import Plan, expand
 from stilts.tasks import BENCHMARKS, target_tasks
@@ -61,6 +62,21 @@ def test_the_multitask_studies_name_their_recipes_as_the_analysis_reads_them(nam
     left_out = set(one_less(sets, whole))
     assert left_out == (single if name == "multitask_full" else {"snli", "hellaswag"})
     assert {one.arm for one, other in matched(sets) if other is whole} >= {"examples"}
+    assert all(len(seeds) > 1 for seeds in (plan.study.seeds, plan.study.target.seeds))
+
+
+@pytest.mark.parametrize("name", ["steps", "steps_full"])
+def test_the_studies_of_steps_keep_step_0_and_compare_two_designs(name: str) -> None:
+    plan = plan_of(name)
+    assert not plan.later
+    assert plan.baseline == "none"
+    steps = {one.name: set(one.keep_steps) for one in plan.study.intermediate if one.keep_steps}
+    designs = {one.name: one.design for one in plan.study.intermediate if one.keep_steps}
+    assert set(designs.values()) == {TRUNK, SEPARATE}
+    whole, trunk = next(key for key in designs if designs[key] == SEPARATE), next(iter(steps))
+    assert steps[whole] <= steps[trunk], "at equal steps"
+    trunks = [run.run for run in plan.runs if run.branch_steps]
+    assert len(trunks) == len([design for design in designs.values() if design == TRUNK]) * len(plan.study.seeds)
     assert all(len(seeds) > 1 for seeds in (plan.study.seeds, plan.study.target.seeds))
 
 
