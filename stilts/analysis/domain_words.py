@@ -117,7 +117,7 @@ def _too_few(rows: Sequence[Row]) -> str:
     sizes = listed(dict.fromkeys(f"{len(row.tasks)} tasks x {len(row.columns)} targets" for row in rows))
     least = [fit.least_p for row in rows if (fit := row.fit(MARGINAL))]
     if least:
-        why = f"their permutations allow no p below {p_text(min(least))}, so none below {f'{ALPHA:.2f}'.removeprefix('0')} is possible"
+        why = f"their permutations allow no p below {p_text(min(least))}, so none below .05 is possible"
     else:
         why = "too few cells are left beside what tasks and targets have of their own"
     return f"The matrix is too small to say anything of {names}: {sizes}, {why}."

@@ -136,7 +136,7 @@ def test_a_small_matrix_is_said_to_be_too_small(call, tmp_path: Path) -> None:
         "too small to say anything of Jensen-Shannon divergence of words: 3 tasks x 2 targets, their permutations allow"
     )
     assert said in out
-    assert "no p below .167, so none below .050 is possible" in out
+    assert "no p below .167, so none below .05 is possible" in out
     table[table["recipe"].isin(["none", "mnli", "qqp"])].to_csv(tmp_path / "scores.csv", index=False)
     _, out, _ = asked(call, tmp_path, f"measures={path}")
     assert "2 tasks x 2 targets, too few cells are left" in out
