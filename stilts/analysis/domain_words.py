@@ -33,6 +33,11 @@ WORDS = {
     "cosine": "cosine distance of encoder means",
 }
 """Measure -> how a sentence calls it; others have their own names."""
+_SHORT = {
+    "js_divergence": "Jensen-Shannon divergence",
+    "mmd": "maximum mean discrepancy",
+    "cosine": "cosine distance",
+}
 _EFFECTS = {
     DOMAIN: ("Matched domains against mismatched ones", "that a matched domain changes the score"),
     LANGUAGE: ("Intermediate data in a near language against English", "that a near language changes the score"),
@@ -83,6 +88,11 @@ def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, s
         if len(effects) and (effects["scope"] == INNER_ONLY).any():
             out.append("intervals of the 2 x 2 are over target seeds only: nothing is said about another first phase")
     return out
+
+
+def short_word(measure: str) -> str:
+    """How an axis calls a measure."""
+    return _SHORT.get(measure, _word(measure))
 
 
 def _word(measure: str) -> str:

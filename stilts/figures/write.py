@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stilts.errors import InputError
+from stilts.figures.domain import domain_rows, domain_scatter
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
@@ -16,12 +17,13 @@ from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
 from stilts.tasks import TASKS
 
-_NAME = re.compile(rf"(gains|gaps|averages|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
+_NAME = re.compile(rf"(gains|gaps|averages|domain|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages and languages-<target>, as far as there are numbers.
+    """Write `figures/` into results/: gains, gaps, averages, languages-<target> and, of a study with
+    measures of domain mismatch, domain, as far as there are numbers.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
@@ -40,7 +42,7 @@ def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipe
         raise InputError(f"{len(found.recipes)} recipes", f"{MOST}, which a page holds", "choose them with --recipe")
     written = []
     with paper():
-        for name, figure in _figures(found):
+        for name, figure in _figures(found, results):
             for ending in formats:
                 path = results / "figures" / f"{name}.{ending}"
                 save(figure, path)
@@ -59,9 +61,12 @@ def _is_ours(name: str) -> bool:
     return found is not None and (found["target"] is None or found["target"] in TASKS)
 
 
-def _figures(found: Results) -> Iterator[tuple[str, Figure]]:
+def _figures(found: Results, results: Path) -> Iterator[tuple[str, Figure]]:
     """Name and figure; of several pages, those after the first are numbered."""
-    for name, figure in (("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found))):
+    scatter = domain_scatter(domain_rows(results, found.baseline))
+    for name, figure in (
+        ("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found)), ("domain", scatter)
+    ):  # fmt: skip
         if figure is not None:
             yield name, figure
     for target in found.targets:

@@ -109,11 +109,11 @@ def test_all_pairs_are_measured_on_samples_of_one_size() -> None:
 
 def test_what_is_too_small_is_left_out_and_said() -> None:
     said: list[str] = []
-    rows = list(distances({"n": made("ab", 9, 1)}, {"t": made("ab", 50, 2)}, letters, 1, said.append))
+    rows = list(distances({"n": made("ab", 7, 1)}, {"t": made("ab", 50, 2)}, letters, 1, said.append))
     assert [row.measure for row in rows] == [JS_DIVERGENCE]
     assert len(said) == 2
-    assert "no proxy A-distance: a data set has 2 windows of 32 words" in said[0]
-    assert "9 examples" in said[1]
+    assert "no proxy A-distance: a data set is too small: 1 windows of 32 words" in said[0]
+    assert "7 examples" in said[1]
 
 
 def test_on_real_data_questions_about_wikipedia_are_nearest_to_squad(real_data: Path) -> None:
