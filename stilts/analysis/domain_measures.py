@@ -13,7 +13,7 @@ from stilts.data.documents import WINDOW, Documents
 
 WORDS, WINDOWS, TEXTS = 200_000, 2_000, 500
 """The most words, windows of a half and encoded texts that are compared."""
-FEWEST = 10
+FEWEST = 8
 """Windows of a half, and texts, below which a measure is left out."""
 _OF_WIDTH = 100  # texts of a data set that the kernel's width is taken from
 
@@ -61,9 +61,9 @@ def distances(
     windows = min(WINDOWS, *(len(half) for halves in cut for half in halves))
     texts = min(TEXTS, *(len(one.examples) for one in every))
     if windows < FEWEST:
-        said(f"no proxy A-distance: a data set has {windows} windows of {WINDOW} words in one of its halves")
+        said(f"no proxy A-distance: a data set is too small: {windows} windows of {WINDOW} words in one half")
     if texts < FEWEST:
-        said(f"no distances of encoder means: a data set has {texts} examples")
+        said(f"no distances of encoder means: a data set is too small: {texts} examples")
     vectors = _vectors(every, texts if texts >= FEWEST else 0, encoded)
     samples = [
         _Sample(divergence.sampled(count, words, seed + place), (a[:windows], b[:windows]), own)

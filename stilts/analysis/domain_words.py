@@ -33,6 +33,11 @@ WORDS = {
     "cosine": "cosine distance of encoder means",
 }
 """Measure -> how a sentence calls it; others have their own names."""
+_SHORT = {
+    "js_divergence": "Jensen-Shannon divergence",
+    "mmd": "maximum mean discrepancy",
+    "cosine": "cosine distance",
+}
 _EFFECTS = {
     DOMAIN: ("Matched domains against mismatched ones", "that a matched domain changes the score"),
     LANGUAGE: ("Intermediate data in a near language against English", "that a near language changes the score"),
@@ -85,6 +90,11 @@ def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, s
     return out
 
 
+def short_word(measure: str) -> str:
+    """How an axis calls a measure."""
+    return _SHORT.get(measure, _word(measure))
+
+
 def _word(measure: str) -> str:
     return WORDS.get(measure, measure)
 
@@ -117,7 +127,7 @@ def _too_few(rows: Sequence[Row]) -> str:
     sizes = listed(dict.fromkeys(f"{len(row.tasks)} tasks x {len(row.columns)} targets" for row in rows))
     least = [fit.least_p for row in rows if (fit := row.fit(MARGINAL))]
     if least:
-        why = f"their permutations allow no p below {p_text(min(least))}, so none below {p_text(ALPHA)} is possible"
+        why = f"their permutations allow no p below {p_text(min(least))}, so none below .05 is possible"
     else:
         why = "too few cells are left beside what tasks and targets have of their own"
     return f"The matrix is too small to say anything of {names}: {sizes}, {why}."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from transformers.utils import logging
 
 from stilts.config import ModelSettings
 from stilts.data.balance import cut
@@ -31,7 +33,8 @@ def text_vectors(texts: Sequence[str], model: ModelSettings, max_length: int = 1
     room = max_length - single.specials
     rows = [{**single.row(ids[:room]), "example": i, "side": 0} for i, ids in enumerate(token_ids(tokenizer, texts))]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder = build_model(model.name, model.revision, [], 0, "fp32").to(device).eval()
+    with _quietly():
+        encoder = build_model(model.name, model.revision, [], 0, "fp32").to(device).eval()
     layer = default_layer(int(encoder.encoder.config.num_hidden_layers))
     lengths = np.array([len(row["input_ids"]) for row in rows], dtype=np.int32)
     order = np.argsort(-lengths, kind="stable").tolist()
@@ -41,3 +44,14 @@ def text_vectors(texts: Sequence[str], model: ModelSettings, max_length: int = 1
         pooled = pool(encoder(batch, layer=layer), batch.packing, "mean").cpu().numpy()
         found |= dict(zip(numbers, pooled, strict=True))
     return np.stack([found[i] for i in range(len(rows))])
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without transformers' report of weights that an encoder alone has no use for."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stilts.errors import InputError
+from stilts.figures.domain import domain_rows, domain_scatter
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
@@ -18,12 +19,12 @@ from stilts.kept_step import DESIGNS, kept_step
 from stilts.tasks import TASKS
 
 _STEPS = rf"steps(-.+-({'|'.join(DESIGNS)}))?"
-_NAME = re.compile(rf"(gains|gaps|averages|{_STEPS}|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
+_NAME = re.compile(rf"(gains|gaps|averages|domain|{_STEPS}|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages, languages-<target> and steps, as far as there are numbers.
+    """Write `figures/` into results/: gains, gaps, averages, domain, languages-<target> and steps, where there are numbers.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
@@ -61,9 +62,12 @@ def _is_ours(name: str) -> bool:
     return found is not None and (found["target"] is None or found["target"] in TASKS)
 
 
-def _figures(found: Results, folder: Path) -> Iterator[tuple[str, Figure]]:
+def _figures(found: Results, results: Path) -> Iterator[tuple[str, Figure]]:
     """Name and figure; of several pages, those after the first are numbered."""
-    for name, figure in (("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found))):
+    scatter = domain_scatter(domain_rows(results, found.baseline))
+    for name, figure in (
+        ("gains", gain_grid(found)), ("gaps", gap_grid(found)), ("averages", averages(found)), ("domain", scatter)
+    ):  # fmt: skip
         if figure is not None:
             yield name, figure
     for target in found.targets:
@@ -74,5 +78,5 @@ def _figures(found: Results, folder: Path) -> Iterator[tuple[str, Figure]]:
 
         if (figure := step_curves(found)) is not None:
             yield "steps", figure
-        for name, figure in language_curves(found, folder / "steps.csv"):
+        for name, figure in language_curves(found, results / "steps.csv"):
             yield f"steps-{name}", figure

@@ -14,6 +14,7 @@ from stilts.errors import InputError
 from stilts.sample.design import DEFAULT
 from stilts.sample.fertility import with_endings
 from stilts.sample.language import Language, base_language, invented_languages
+from stilts.sample.observed import write_observed
 from stilts.sample.sets import SIZES, TEXT, draw_sets
 from stilts.sample.shuffle import check_shuffled
 from stilts.sample.writer import write_sets
@@ -33,7 +34,8 @@ masked LM. model/ is a tiny XLM-R that was pretrained on that text; model_random
 base language `en` is a small made-up grammar with English words; {first} to {last} are invented: other words, word
 order, script and endings.
 
-languages.json has their parameters. No analysis may read it: it is what an analysis is to find out.
+languages.json has their parameters. No analysis may read it: it is what an analysis is to find out. languages.csv has
+what can be counted in the files: sizes of text and scripts.
 sample.json has the seed and the sizes. No item of a training set occurs in an evaluation set.
 {note}The generated files may be used freely (Apache-2.0, as stilts itself).
 """
@@ -97,6 +99,7 @@ def write_data(root: Path, seed: int, languages: Sequence[Language], shuffled: S
         language if language.is_base else with_endings(language, text[language.code], seed) for language in languages
     ]
     write_sets(root, sets, complete)
+    write_observed(root, complete[0].code, [language.code for language in complete[1:]])
     return complete
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stilts.analysis.domain_factorial import cell_of, recipes_of
 from stilts.analysis.task_sets import SINGLE, Names, all_of, matched, one_less, task_sets
+from stilts.analysis.typology import RANKS_ONLY
 from stilts.config import Study
 from stilts.kept_step import SEPARATE, TRUNK
 from stilts.settings import load_yaml, read
@@ -94,3 +96,31 @@ def test_files_of_the_small_studies_are_at_hand(name: str, real_data: Path) -> N
         for languages in splits.values():
             for path in languages.values():
                 assert list(real_data.glob(path)), (task, path)
+
+
+@pytest.mark.parametrize("name", ["domain", "domain_full"])
+def test_the_domain_studies_have_measures_and_a_matrix_of_single_tasks(name: str) -> None:
+    plan = plan_of(name)
+    assert plan.study.evaluation.domain
+    sets = task_sets([recipe.name for recipe in plan.recipes], Names("none", "all", "leave-one-out", {}))
+    single = [one for one in sets if one.kind == SINGLE]
+    for recipe, read_as in zip(plan.recipes, sets, strict=True):
+        if cell_of(recipe.name) is None:
+            assert list(read_as.tasks) == recipe.tasks
+    four = recipes_of([recipe.name for recipe in plan.recipes], {})
+    assert len(single) - len(four) >= 5
+    assert len(four) == (4 if name == "domain_full" else 0)
+    tasks = {recipe.name: recipe for recipe in plan.recipes}
+    for (domain, language), recipe in four.items():
+        other = tasks[four[domain, "near" if language == "english" else "english"]]
+        assert (tasks[recipe].tasks, tasks[recipe].budget) == (other.tasks, other.budget)
+        assert bool(tasks[recipe].translated_from) == (language == "near")
+
+
+@pytest.mark.parametrize("name", ["typology", "typology_full"])
+def test_the_typology_studies_have_languages_for_more_than_ranks(name: str) -> None:
+    plan = plan_of(name)
+    assert not plan.later
+    assert len({cell.language for cell in plan.cells} - {"en"}) > RANKS_ONLY
+    assert len(plan.study.target.seeds) > 1  # the covariate comes from other seeds than the gain
+    assert "udpos" in plan.targets
