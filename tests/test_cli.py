@@ -65,12 +65,15 @@ def test_the_commands(call):
         "compare",
         "figures",
         "analyse",
+        "translate",
         "doctor",
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["sample"], ["score"], ["analyse"], ["doctor"]])
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["plan"], ["sample"], ["score"], ["analyse"], ["translate"], ["doctor"]]
+)
 def test_help_is_fast(words):
     best = min(python("-m", "stilts", *words, "--help")[1] for _ in range(3))
     assert best < 0.5

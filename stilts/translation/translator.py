@@ -96,9 +96,10 @@ class Translator:
         )
         ends = self.model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
-        out = self.tokenizer.batch_decode(made, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        said = [[token for token in row if token != self._first] for row in made.tolist()]
+        out = self.tokenizer.batch_decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         # the first token is that which decoding starts from, of some models the end itself
-        whole = [bool(ends & set(row[1:].tolist())) for row in made]
+        whole = [bool(ends & set(row[1:])) for row in made.tolist()]
         return [Piece(" ".join(text.split()), not done) for text, done in zip(out, whole, strict=True)]
 
     def _length(self, text: str) -> int:
