@@ -24,7 +24,7 @@ MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages, domain, languages-<target> and steps, where there are numbers.
+    """Write `figures/` into results/: gains, gaps, averages, domain, steps, languages-<target>, as there are numbers.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
