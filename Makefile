@@ -63,9 +63,9 @@ clean:  ## remove .venv, caches and what demo wrote
 
 $(MADE):
 	@command -v "$(PYTHON)" >/dev/null || {
-	  echo "make: found no '$(PYTHON)'; stilts needs Python 3.10 or newer: make $(MAKECMDGOALS) PYTHON=path" >&2; exit 2; }
-	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-	  echo "make: $$("$(PYTHON)" -V 2>&1) is too old; stilts needs Python 3.10 or newer: make $(MAKECMDGOALS) PYTHON=path" >&2
+	  echo "make: found no '$(PYTHON)'; stilts needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=path" >&2; exit 2; }
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+	  echo "make: $$("$(PYTHON)" -V 2>&1) is too old; stilts needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=path" >&2
 	  exit 2; }
 	rm -rf $(VENV)
 	"$(PYTHON)" -m venv $(VENV) || {

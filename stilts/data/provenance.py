@@ -40,12 +40,5 @@ def digest(value: Any) -> str:
 
 def _file(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {"path": str(path), "size": path.stat().st_size, "sha256": sha256}
-
-
-def _sha256(file: Any) -> str:  # Python 3.10 has no file_digest
-    total = hashlib.sha256()
-    while block := file.read(1 << 20):
-        total.update(block)
-    return total.hexdigest()

@@ -8,7 +8,7 @@ import sys
 from stilts.doctor.check import Check, ok, problem, warning
 from stilts.doctor.machine import Failed, Machine
 
-OLDEST = (3, 10)  # pyproject.toml, requires-python
+OLDEST = (3, 11)  # pyproject.toml, requires-python
 INSIDES = ("torch", "deepspeed")
 """Packages whose private functions stilts uses (`stilts/distributed.py`, `stilts/training/shards.py`)."""
 

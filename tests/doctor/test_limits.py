@@ -34,7 +34,7 @@ def test_packages(machine: Make, bad: Bad, tmp_path: Path) -> None:
 def test_an_old_python(machine: Make, bad: Bad) -> None:
     found = bad(machine(python=(3, 9, 18)))
     assert list(found) == ["python"]
-    assert "3.10 or newer" in found["python"].fix
+    assert "3.11 or newer" in found["python"].fix
 
 
 def test_low_limits(machine: Make, bad: Bad, tmp_path: Path) -> None:
