@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -12,16 +13,19 @@ from stilts.errors import InputError
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
+from stilts.figures.questions import question_figures
 from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
 from stilts.tasks import TASKS
 
-_NAME = re.compile(rf"(gains|gaps|averages|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
+_NAME = re.compile(
+    rf"(gains|gaps|averages|question-[a-z]+(-[a-z]+)?|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})"
+)
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages and languages-<target>, as far as there are numbers.
+    """Write gains, gaps, averages, languages-<target> and question-<name> to results/figures/, as far as is known.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
@@ -40,7 +44,7 @@ def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipe
         raise InputError(f"{len(found.recipes)} recipes", f"{MOST}, which a page holds", "choose them with --recipe")
     written = []
     with paper():
-        for name, figure in _figures(found):
+        for name, figure in chain(_figures(found), question_figures(results, found.recipes)):
             for ending in formats:
                 path = results / "figures" / f"{name}.{ending}"
                 save(figure, path)
