@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -13,18 +14,22 @@ from stilts.figures.domain import domain_rows, domain_scatter
 from stilts.figures.forest import averages
 from stilts.figures.grid import gain_grid, gap_grid
 from stilts.figures.languages import language_bars
+from stilts.figures.questions import question_figures
 from stilts.figures.results import Results, read_results
 from stilts.figures.style import FORMATS, paper, save
 from stilts.kept_step import DESIGNS, kept_step
 from stilts.tasks import TASKS
 
 _STEPS = rf"steps(-.+-({'|'.join(DESIGNS)}))?"
-_NAME = re.compile(rf"(gains|gaps|averages|domain|{_STEPS}|languages-(?P<target>\w+)(-\d+)?)\.({'|'.join(FORMATS)})")
+_NAMES = rf"gains|gaps|averages|domain|question-[a-z]+(-[a-z]+)?|{_STEPS}|languages-(?P<target>\w+)(-\d+)?"
+_NAME = re.compile(rf"({_NAMES})\.({'|'.join(FORMATS)})")
 MOST = 40  # recipes that a page holds below each other
 
 
 def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipes: Sequence[str] = ()) -> list[Path]:
-    """Write `figures/` into results/: gains, gaps, averages, domain, steps, languages-<target>, as there are numbers.
+    """Write `figures/` into results/: gains, gaps, averages, domain, steps, languages-<target> and question-<name>.
+
+    What has no numbers has no figure.
 
     Figures of an earlier call that this one does not write are removed, as they may be of other results.
 
@@ -43,7 +48,7 @@ def write_figures(results: Path, formats: Sequence[str] = ("png", "svg"), recipe
         raise InputError(f"{len(found.recipes)} recipes", f"{MOST}, which a page holds", "choose them with --recipe")
     written = []
     with paper():
-        for name, figure in _figures(found, results):
+        for name, figure in chain(_figures(found, results), question_figures(results, found.recipes)):
             for ending in formats:
                 path = results / "figures" / f"{name}.{ending}"
                 save(figure, path)

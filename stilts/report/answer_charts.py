@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from stilts.analysis.answer_rows import ALL, Row, by_p, kept_above_chance, levels, line_of, main_target
 from stilts.report.chart import class_of
 from stilts.report.numbers import points, signed
 from stilts.report.plots import Bar, curves, forest, scatter
-from stilts.report.results import ALL
 
 MOST = 12  # drawings of one question
 MOST_BARS = 30
 SINGLE, SEVERAL = "single", "several"  # kinds of recipes in question 1
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,8 @@ def multitask(content: Row) -> list[Drawing]:
 
 def noise(content: Row) -> list[Drawing]:
     """Question 3: the share of the score that is kept, and the score against the level of each kind."""
-    kept = [row for row in content["recipes"]
-            if (row["measure"], row["target"], row["language"]) == ("kept", ALL, ALL)]  # fmt: skip
-    kinds = list(dict.fromkeys(row["kind"] for row in kept))
     out = []
-    for kind in kinds:
-        own = [row for row in kept if row["kind"] == kind]
+    for kind, own in kept_above_chance(content).items():
         bars, cut = largest([Bar(row["recipe"], row["value"], row["low"], row["high"]) for row in own])
         what = f"Kept under {kind} of what is above chance, in %"
         out.append(
@@ -82,10 +75,8 @@ def noise(content: Row) -> list[Drawing]:
 
 def typology(content: Row) -> list[Drawing]:
     """Question 4: each language's gain (or gap) against its distance; what was shown first, then by p."""
-    rows = [row for row in content["rows"] if len(row["languages"]) > 1 and row["rho"] is not None]
-    rows.sort(key=lambda row: (row["outcome"] != "gain", row["p_holm"] is None, row["p_holm"] or 0.0))
     out = []
-    for row in rows:
+    for row in by_p(content):
         what = ("gain of {}" if row["outcome"] == "gain" else "gap of {} to English").format(row["recipe"])
         places = list(zip(row["languages"], row["distances"], row["effects"], strict=True))
         said = ", ".join(f"{name} {signed(effect)}" for name, _, effect in sorted(places, key=lambda one: one[1]))
@@ -96,47 +87,6 @@ def typology(content: Row) -> list[Drawing]:
         )
         out.append(Drawing(drawn, f"{caption}{row['verdict']}."))
     return out
-
-
-def main_target(rows: Sequence[Row]) -> tuple[str, str]:
-    """The mean over targets where there is one, else the only target; and the words for it."""
-    targets = list(dict.fromkeys(row["target"] for row in rows))
-    if ALL in targets or not targets:
-        return ALL, "mean over targets"
-    return targets[0], targets[0]
-
-
-def levels(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, list[tuple[float, float]]]]:
-    """Target and kind (with `@WHERE`) -> recipe -> level and score, from level 0 on.
-
-    The score is the mean over a target's metrics, and over its languages where there are several.
-    """
-    several = {(row["target"], row["kind"], row["where"]) for row in rows if row["language"] == ALL}
-    found: dict[tuple[str, str], dict[str, dict[float, list[float]]]] = {}
-    for row in rows:
-        if (row["language"] == ALL) == ((row["target"], row["kind"], row["where"]) in several):
-            kind = row["kind"] + (f"@{row['where']}" if row["where"] else "")
-            own = found.setdefault((row["target"], kind), {}).setdefault(row["recipe"], {})
-            own.setdefault(0.0, []).append(row["clean"])
-            own.setdefault(row["level"], []).append(row["noisy"])
-    return {
-        place: {
-            recipe: [(level, sum(own[level]) / len(own[level])) for level in sorted(own)]
-            for recipe, own in lines.items()
-        }
-        for place, lines in found.items()
-    }
-
-
-def line_of(row: Row) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """The ends of the fitted line of question 4 over the distances that there are; None where only ranks were taken."""
-    fit = next((one for one in row["fits"] if one["name"] == "marginal"), None)
-    if fit is None:
-        return None
-    xs, ys = row["distances"], row["effects"]
-    slope, middle, height = fit["slope"] / row["sd"], sum(xs) / len(xs), sum(ys) / len(ys)
-    low, high = ((x, height + slope * (x - middle)) for x in (min(xs), max(xs)))
-    return low, high
 
 
 def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from made_up_answers import GAINS, LANGUAGES, answers
 
-from stilts.report.answer_charts import MOST, MOST_BARS, drawings, largest, line_of
+from stilts.analysis.answer_rows import line_of
+from stilts.report.answer_charts import MOST, MOST_BARS, drawings, largest
 from stilts.report.plots import Bar, curves, forest, scatter
 from stilts.report.questions import MOST_ROWS, read_questions
 from stilts.report.results import read_results
