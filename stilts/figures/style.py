@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stilts.files import replacing
+from stilts.kept_step import kept_step
 
 COLUMN, TEXT = 3.3, 6.3
 """Widths in inches: a column and the text of a two-column page (ACL's style: 3.03 and 6.3)."""
@@ -21,7 +22,7 @@ SMALLEST, NORMAL = 6.0, 7.0  # points on paper
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 BASE = "#000000"
 GAINS, LEVELS = "PuOr", "cividis"  # around 0 (ColorBrewer 2.0), and from low to high: safe for every colour blindness
-_LONGEST = 26  # characters of a name
+_LONGEST, _LONGEST_KEPT = 26, 34  # characters of a name, and of one with a kept step and its design
 _RC = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that bytes do not depend on the machine
     "font.size": NORMAL,
@@ -66,5 +67,13 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def shown(name: str) -> str:
-    """A recipe's name as it fits beside an axis."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    """A recipe's name as it fits beside an axis; a kept step's design is always whole."""
+    found = kept_step(name)
+    if found is None:
+        return _cut(name, _LONGEST)
+    end = name.removeprefix(found.recipe)
+    return _cut(found.recipe, _LONGEST_KEPT - len(end)) + end
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -84,15 +84,16 @@ def waits_for(row: QueueRow, job: SubmittedJob | None, rows: Mapping[str, QueueR
     return f"after {', '.join(before)}" if before else reason
 
 
-def time_left(status: Status, starts: Sequence[Start], began: float | None) -> float | None:
+def time_left(status: Status, starts: Sequence[Start], began: float | None, branch_step: int = 0) -> float | None:
     """Seconds until the last step of training at the rate since the run's start; None while that is not known.
 
     Args:
         status: of a run that trains.
         starts: its starts in Slurm jobs; none outside of Slurm.
         began: when its start began, outside of Slurm, seconds since 1970.
+        branch_step: the step of another run that it goes on from.
     """
-    first = starts[-1].step if starts else 0
+    first = max(branch_step, starts[-1].step if starts else 0)
     since = starts[-1].began if starts else began if not status.restarts else None
     if since is None or status.step <= first or status.heartbeat <= since:
         return None

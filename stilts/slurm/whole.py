@@ -109,7 +109,7 @@ def look(plan: Plan, slurm: Slurm | None = None, scores: bool = True) -> Whole:
             state, note = _why(plan.folder, [found[need] for need in run.needs], one, job)
             one = replace(one, state=state, note=note)
         elif one.state == "running":
-            one = replace(one, left=_left(plan.run_folder(run.run), status))
+            one = replace(one, left=_left(plan.run_folder(run.run), status, run.branch_step or 0))
         elif one.state == "done" and scores:
             one = replace(one, scores=scores_of_run(plan, run))
         found[run.run] = one
@@ -160,12 +160,12 @@ def _why(folder: Path, needs: Iterable[RunStanding], one: RunStanding, job: Subm
     return one.state, one.note
 
 
-def _left(folder: Path, status: Status) -> float | None:
+def _left(folder: Path, status: Status, branch_step: int) -> float | None:
     try:
         began = (folder / _ATTEMPT).stat().st_mtime
     except OSError:
         began = None
-    return time_left(status, read_starts(folder) if status.slurm else [], began)
+    return time_left(status, read_starts(folder) if status.slurm else [], began, branch_step)
 
 
 def _without_runs(

@@ -8,7 +8,7 @@ import pytest
 
 from stilts.figures.results import read_results
 from stilts.figures.steps import language_curves, series_of, step_curves
-from stilts.figures.style import paper
+from stilts.figures.style import paper, shown
 from stilts.figures.write import write_figures
 from stilts.kept_step import SEPARATE, TRUNK, KeptStep
 
@@ -73,6 +73,12 @@ def test_they_are_written_with_the_others_and_removed_with_them(folder, results)
     left = {path.name for path in write_figures(folder, ["svg"], ["none", "plain"])}
     assert not own & left
     assert {path.name for path in (folder / "figures").iterdir()} == left | {"steps-mine.svg"}
+
+
+def test_a_long_name_is_cut_before_its_step_and_design():
+    assert shown("a_recipe_with_a_name_that_is_too_long") == "a_recipe_with_a_name_that…"
+    assert shown("a_recipe_with_a_name@16000@trunk_cooldown") == "a_recipe_wit…@16000@trunk_cooldown"
+    assert shown("squad_v2@16000@separate_runs") == "squad_v2@16000@separate_runs"
 
 
 def test_without_kept_steps_or_a_baseline_there_are_none(results):

@@ -107,6 +107,8 @@ def test_the_time_that_is_left() -> None:
     resumed = Status("running", 2, 1, step=40, steps=100, heartbeat=NOW + 60)
     assert time_left(resumed, [], NOW) is None  # nobody knows from which step
     assert time_left(status, [Start("12_3", 15, 1, "n1", NOW, 40)], None) is None
+    assert time_left(status, [], NOW, branch_step=10) == 120  # it goes on from another run
+    assert time_left(status, [Start("12_3", 15, 0, "n1", NOW, 0)], None, branch_step=10) == 120
 
 
 def test_durations() -> None:
