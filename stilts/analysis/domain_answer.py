@@ -11,12 +11,12 @@ import pandas as pd
 
 from stilts.analysis.domain import MARGINAL, PARTIAL, Fit, Row, compare, corrected, verdict
 from stilts.analysis.domain_factorial import factorial, means, recipes_of
-from stilts.analysis.domain_rows import matrices, read_measures
+from stilts.analysis.domain_rows import matrices, read_measures, singles
 from stilts.analysis.domain_words import notes, sentences
 from stilts.analysis.families import ALL
 from stilts.analysis.language_effects import baseline_of
 from stilts.analysis.multitask import runs_of
-from stilts.analysis.task_sets import BASELINE, Names, TaskSet, task_sets, tasks_of
+from stilts.analysis.task_sets import SINGLE, Names, TaskSet, task_sets, tasks_of
 from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting
@@ -97,15 +97,18 @@ def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:
         raise InputError(
             "no measures and no recipes of the 2 x 2", "one of them", "add measures=results/domain.csv or cells=..."
         )
-    rows = _rows(_in(scores, settings.languages), settings, names) if settings.measures else []
+    rows, more = _rows(_in(scores, settings.languages), settings, names) if settings.measures else ([], [])
     effects, by_cell = pd.DataFrame(), pd.DataFrame()
     if four:
         runs = runs_of(_in(scores, settings.near or settings.languages), "")
         effects, by_cell = factorial(runs, four), means(runs, four)
-    return DomainAnswer("domain", sentences(rows, effects), rows, effects, by_cell, notes(rows, effects, four))
+    return DomainAnswer(
+        "domain", sentences(rows, effects), rows, effects, by_cell, [*more, *notes(rows, effects, four)]
+    )
 
 
-def _rows(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> list[Row]:
+def _rows(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> tuple[list[Row], list[str]]:
+    """The measures, and notes on recipes that are not compared."""
     baseline = baseline_of(scores, settings.baseline)
     if baseline is None:
         raise InputError(
@@ -113,7 +116,6 @@ def _rows(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> l
         )
     given = {recipe: tasks_of(tasks) for recipe, tasks in settings.recipes.items()}
     sets: list[TaskSet] = task_sets(names, Names(baseline, "all", "leave-one-out", given))
-    assert any(one.kind == BASELINE for one in sets)
     assert settings.measures is not None
     found = matrices(read_measures(Path(settings.measures)), runs_of(scores, baseline), baseline, sets)
     if not any(one.tasks and one.columns for one in found):
@@ -122,7 +124,9 @@ def _rows(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> l
             "measures of the tasks that recipes train on",
             "give others, or name the tasks: recipes.RECIPE=TASK",
         )
-    return corrected([compare(one, settings.permutations, settings.seed) for one in found])
+    again = [one.recipe for one in sets if one.kind == SINGLE and one.recipe not in singles(sets).values()]
+    more = [f"not compared, as another recipe or arm has the same task: {', '.join(again)}"] if again else []
+    return corrected([compare(one, settings.permutations, settings.seed) for one in found]), more
 
 
 def _in(scores: pd.DataFrame, languages: list[str]) -> pd.DataFrame:

@@ -121,7 +121,7 @@ def matrices(measured: Measured, scores: pd.DataFrame, baseline: str, sets: Sequ
         scores: rows of `stilts.analysis.multitask.runs_of`; means are over the languages of a target, then over the
             targets of a column.
     """
-    single = {one.tasks[0]: one.recipe for one in sets if one.kind == SINGLE and not one.arm}
+    single = singles(sets)
     totals = cells(averaged(scores), ["recipe", "target"]).pivot(index="recipe", columns="target", values="mean")
     out = []
     for name, values in measured.values.items():
@@ -142,6 +142,15 @@ def matrices(measured: Measured, scores: pd.DataFrame, baseline: str, sets: Sequ
         shape = (len(tasks), len(groups))
         out.append(Matrices(name, tuple(tasks), tuple(groups), groups, points, far, alike.reshape(shape), known,
                             tuple(left_out)))  # fmt: skip
+    return out
+
+
+def singles(sets: Sequence[TaskSet]) -> dict[str, str]:
+    """Task -> the recipe that trains on it alone: the one with its name, else the first."""
+    out: dict[str, str] = {}
+    for one in sets:
+        if one.kind == SINGLE and not one.arm and (one.tasks[0] not in out or one.recipe == one.tasks[0]):
+            out[one.tasks[0]] = one.recipe
     return out
 
 

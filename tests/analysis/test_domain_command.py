@@ -154,6 +154,19 @@ def test_columns_of_a_file_decide(call, tmp_path: Path) -> None:
     assert row["same_data"] == [["ccg", "udpos+panx"]]
 
 
+def test_one_recipe_a_task(call, tmp_path: Path) -> None:
+    scores(tmp_path / "scores.csv", -5 * away())
+    path = measures(tmp_path / "m.csv", m=away())
+    first = json.loads(asked(call, tmp_path, f"measures={path}", "--json")[1])
+    table = pd.read_csv(tmp_path / "scores.csv")
+    longer = table[table["recipe"] == "qqp"].assign(recipe="longer", value=90.0)
+    arm = table[table["recipe"] == "qqp"].assign(recipe="qqp--long", value=90.0)
+    pd.concat([longer, table, arm]).to_csv(tmp_path / "scores.csv", index=False)
+    answer = json.loads(asked(call, tmp_path, f"measures={path}", "recipes={longer: qqp}", "--json")[1])
+    assert answer["rows"] == first["rows"]
+    assert answer["notes"][0] == "not compared, as another recipe or arm has the same task: longer, qqp--long"
+
+
 def two_by_two(tmp_path: Path, near: float = 0.0, names: dict[str, str] | None = None) -> pd.DataFrame:
     """Four recipes with four intermediate seeds each, on two targets; matched is 2 points better."""
     random, rows = np.random.default_rng(3), []
