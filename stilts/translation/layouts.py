@@ -81,11 +81,16 @@ def _pairs(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _spans(task: Task, path: Path, rows: Iterable[Row]) -> Iterator[str]:
-    """SQuAD's JSON: neighbours of one title are one article, neighbours of one context one paragraph."""
+    """SQuAD's JSON: neighbours of one title are one article, neighbours of one context one paragraph.
+
+    Where there are no titles (TyDiQA) the source's context is one, which `stilts.data.parts` takes for the article in
+    the source, too: an article that is held out is so in every language.
+    """
     articles: list[dict[str, Any]] = []
     for record, done in rows:
-        if not articles or articles[-1]["title"] != record.rest["title"]:
-            articles.append({"title": record.rest["title"], "paragraphs": []})
+        title = record.rest["title"] or record.texts[1]
+        if not articles or articles[-1]["title"] != title:
+            articles.append({"title": title, "paragraphs": []})
         paragraphs, context = articles[-1]["paragraphs"], done.texts[1]
         if not paragraphs or paragraphs[-1]["context"] != context:
             paragraphs.append({"context": context, "qas": []})

@@ -11,6 +11,7 @@ import pytest
 from fake_translators import swapped, translating
 
 from stilts.config import DataSettings
+from stilts.data.parts import take_part
 from stilts.data.sources import read_examples
 from stilts.errors import InputError
 from stilts.tasks import TASKS, get_task
@@ -168,3 +169,23 @@ def test_a_training_set_without_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / SOURCES["copa"][0]).write_text(SOURCES["copa"][1].replace('"label": 0, ', ""))
     with pytest.raises(InputError, match=r"train-en\.jsonl, row 1: the row has no label"):
         read_records(get_task("copa"), "en", data, None)
+
+
+def test_articles_without_titles_are_held_out_alike(tmp_path: Path) -> None:
+    """As in TyDiQA's files."""
+    task, data = get_task("tydiqa"), of_task("tydiqa", tmp_path / "raw")
+    content = {"data": [{"paragraphs": [
+        {"context": f"Alpha {number}.", "qas": [{"id": f"q{number}", "question": "Who?",
+                                                 "answers": [{"text": "Alpha", "answer_start": 0}]}]}
+    ]} for number in range(60)]}  # fmt: skip
+    (tmp_path / "raw" / SOURCES["tydiqa"][0]).write_text(json.dumps(content))
+    records = read_records(task, "en", data, None)
+    done = Carrier(task, "sw", TranslationSettings(), lambda text: True).carry(records, translating(swapped))
+    write_xtreme(task, tmp_path / "raw" / (xtreme_path(task, "sw") or ""), zip(records, done, strict=True))
+    parts = [
+        [example.id for example in take_part(read_examples(task, "train", code, data, translated_from=source)[0], part)]
+        for part in ("heldout", "rest")
+        for code, source in (("en", None), ("sw", "en"))
+    ]
+    assert parts[0] == parts[1] != []
+    assert parts[2] == parts[3]
