@@ -112,7 +112,6 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     from stilts.study.statistics_text import statistics_parts
 
     found = statistics(plan, scores, said)
-    write_answers(plan, scores, said)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "by_language.csv", languages)
@@ -135,6 +134,7 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
             ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),
         ):
             write_text(folder / f"{name}.csv", _csv(columns, ([row[key] for key in columns] for row in table)))
+    seconds += write_answers(plan, scores, said)
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
