@@ -23,7 +23,7 @@ from stilts.study.collect import collect
 from stilts.study.plan import Plan, expand
 from stilts.study.write import write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a fixture trains a whole study: two minutes on idle cores
 
 STUDY = Path(__file__).parents[2] / "studies" / "questions.yaml"
 LANGUAGES = 24
