@@ -127,7 +127,9 @@ def _best(totals: pd.DataFrame, sets: Sequence[TaskSet], own_only: bool) -> pd.D
     cells = dict(list(seeds.pooled(seeds.cells(totals, ["recipe", "target"]), ["target"]).groupby("target")))
     for target, rows in totals.groupby("target", sort=False):
         found = cells[target]
+        scopes = dict(zip(found["recipe"], map(str, seeds.scope(found)), strict=True))
         units = seed_means(rows, found)
+        over: dict[str, dict[str, dict[str, float]]] = {}  # single task's recipe -> recipe -> what it is more
         for one in sets:
             singles = [s for s in singles_for(sets, one.arm) if s.recipe in units]
             if own_only:
@@ -135,8 +137,9 @@ def _best(totals: pd.DataFrame, sets: Sequence[TaskSet], own_only: bool) -> pd.D
             if one.kind == SEVERAL and one.recipe in units and singles:
                 names = [s.recipe for s in singles]
                 held = against_best(found, units, one.recipe, names)
-                scope = str(seeds.scope(found)[found["recipe"] == one.recipe][0])
-                out.append(_best_row(one.recipe, str(target), held, scope, _over_each(found, one.recipe, names)))
+                over |= {name: _over(found, name) for name in names if name not in over}
+                each = {name: over[name][one.recipe] for name in names}
+                out.append(_best_row(one.recipe, str(target), held, scopes[one.recipe], each))
     return pd.DataFrame(out, columns=[*_CONTRAST, "several", "single", "same_seeds", "over_each"])
 
 
@@ -161,14 +164,14 @@ def _best_row(
     }
 
 
-def _over_each(found: pd.DataFrame, several: str, singles: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Several tasks less each single one, not corrected: all of the intervals above 0 is more than the best beaten."""
-    rows, interval = seeds.differences(found, several, ["target"])
-    table = pd.DataFrame(
-        {"delta": -interval.estimate, "low": -interval.high, "high": -interval.low, "p": interval.p},
-        index=rows["recipe"].to_numpy(),
-    )
-    return {name: {str(k): float(v) for k, v in table.loc[name].items()} for name in singles}
+def _over(found: pd.DataFrame, single: str) -> dict[str, dict[str, float]]:
+    """Each recipe less a single one, not corrected: all of the intervals above 0 is more than the best beaten."""
+    rows, interval = seeds.differences(found, single, ["target"])
+    numbers = {"delta": interval.estimate, "low": interval.low, "high": interval.high, "p": interval.p}
+    return {
+        str(recipe): {name: float(values[place]) for name, values in numbers.items()}
+        for place, recipe in enumerate(rows["recipe"])
+    }
 
 
 def _added(scores: pd.DataFrame, sets: Sequence[TaskSet]) -> pd.DataFrame:

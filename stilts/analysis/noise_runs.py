@@ -51,7 +51,9 @@ def noisy_runs(scores: pd.DataFrame, guessed: Callable[[str, str, int], float], 
             all runs in that target and language.
     """
     notes: list[str] = []
-    points = _points(scores, guessed)
+    seeded, bare = _with_clean(scores)
+    notes += _named("runs without a clean score are left out", bare)
+    points = _points(seeded, guessed)
     notes += _few_noise_seeds(points)
     notes += _named("noise seeds that not all runs have", points[points["noise_seeds"] < points["known_seeds"]])
     changed = (points["noisy"] != points["clean"]).groupby([points[key] for key in _CELL]).transform("any")
@@ -70,8 +72,11 @@ def noisy_runs(scores: pd.DataFrame, guessed: Callable[[str, str, int], float], 
     return NoisyRuns(long.assign(**seeded).reset_index(drop=True), notes)
 
 
-def _points(scores: pd.DataFrame, guessed: Callable[[str, str, int], float]) -> pd.DataFrame:
-    """A row a run, language, kind and level: clean, noisy, chance (points), noise_seeds, known_seeds (of any run)."""
+def _with_clean(scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row a run, language, metric, kind and level, and apart those that have no clean score.
+
+    Columns: clean, noisy, noise_seeds, known_seeds (of any run) and n (examples).
+    """
     metric = [*_RUN, "metric"]
     noisy = scores[scores["condition"] != CLEAN]
     names = {name: parsed(name) for name in noisy["condition"].unique()}
@@ -83,7 +88,12 @@ def _points(scores: pd.DataFrame, guessed: Callable[[str, str, int], float]) -> 
         noisy=("value", "mean"), noise_seeds=("value", "size"), known_seeds=("known_seeds", "first"), n=("n", "first")
     )
     clean = scores.loc[scores["condition"] == CLEAN, [*metric, "value"]].rename(columns={"value": "clean"})
-    both = seeded.reset_index().merge(clean, on=metric)
+    both = seeded.reset_index().merge(clean, on=metric, how="left")
+    return both[both["clean"].notna()], both[both["clean"].isna()]
+
+
+def _points(both: pd.DataFrame, guessed: Callable[[str, str, int], float]) -> pd.DataFrame:
+    """A row a run, language, kind and level: clean, noisy, chance (points), noise_seeds, known_seeds."""
     sets = both[["target", "metric", "n"]].drop_duplicates()
     sets["chance"] = [guessed(target, name, int(n)) for target, name, n in sets.itertuples(index=False)]
     both = both.merge(sets, on=["target", "metric", "n"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,12 +41,14 @@ class Answers:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-def write_answers(plan: Plan, scores: Scores, said: Progress) -> None:
-    """Write answers.json and answers.md into results/."""
+def write_answers(plan: Plan, scores: Scores, said: Progress) -> float:
+    """Write answers.json and answers.md into results/, where the other tables are. Returns the seconds that it took."""
+    began = time.perf_counter()
     found = answers(plan, scores, said)
     content = {"study": plan.study.name, "answers": found.answered, "unanswered": found.unanswered}
     write_text(plan.folder / "results" / ANSWERS, json_text(content) + "\n")
     write_text(plan.folder / "results" / WORDS, markdown(found))
+    return time.perf_counter() - began
 
 
 def remove_answers(results: Path) -> None:

@@ -120,10 +120,6 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
 
     found = statistics(plan, scores, said)
     deltas = _csv(COLUMNS, found.deltas)
-    if count_cells(plan) <= MOST_CELLS:
-        write_answers(plan, scores, said)
-    else:
-        remove_answers(folder)
     seconds = time.perf_counter() - began
     text = xtreme_markdown(content, plan, statistics_parts(found))
     write_text(folder / "by_language.csv", languages)
@@ -142,12 +138,11 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
     if kept := list(kept_axis.axis(plan)):
         write_text(folder / "steps.csv", _csv(kept_axis.COLUMNS, (list(row.values()) for row in kept)))
     if plan.noisy_places:
-        costs = noise.noise_table(noise_rows(scores), noisy_gaps(scores))
-        for name, columns, table in (
-            ("noise", noise.COLUMNS, costs),
-            ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),
-        ):
-            write_text(folder / f"{name}.csv", _csv(columns, ([row[key] for key in columns] for row in table)))
+        _write_noise(folder, scores)
+    if count_cells(plan) <= MOST_CELLS:
+        seconds += write_answers(plan, scores, said)
+    else:
+        remove_answers(folder)
     submissions = write_submissions(plan, scores)
     bare = {tuple(one.values()) for one in content["unlabelled"]}
     unlabelled = [one for one in content["missing"] if (one["recipe"], one["target"], one["language"]) in bare]
@@ -164,6 +159,15 @@ def _tables(plan: Plan, scores: Scores, folder: Path, said: Progress) -> Collect
         seconds,
         noisy,
     )
+
+
+def _write_noise(folder: Path, scores: Scores) -> None:
+    costs = noise.noise_table(noise_rows(scores), noisy_gaps(scores))
+    for name, columns, table in (
+        ("noise", noise.COLUMNS, costs),
+        ("noise_areas", noise.AREA_COLUMNS, noise.noise_areas(costs)),
+    ):
+        write_text(folder / f"{name}.csv", _csv(columns, ([row[key] for key in columns] for row in table)))
 
 
 def _missing_lines(content: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from stilts.analysis.language_effects import ENGLISH
@@ -20,19 +21,24 @@ _TAGGED = "udpos"
 def told(plan: Plan, name: str, question: Question) -> dict[str, Any]:
     """The settings of a question that follow from the study; the others keep their defaults.
 
-    Every question is told the baseline and the folder of prepared sets, where it has settings of these names.
+    Every question is told the baseline and, where they are there, the folder of prepared sets and the study's tables of
+    steps, measures and languages: it takes those that it has settings for.
     """
-    found: dict[str, Any] = {"baseline": plan.baseline}
-    if plan.features.is_dir():
-        found["prepared"] = str(plan.features)
+    results = plan.folder / "results"
+    files = {"prepared": plan.features, "axis": results / "steps.csv", "measures": results / "domain.csv"}
+    if plan.study.data.root:
+        files["features"] = Path(plan.study.data.root) / "languages.csv"
+    found: dict[str, Any] = {key: str(path) for key, path in files.items() if path.exists()}
+    found["baseline"] = plan.baseline
     found |= _OWN[name](plan) if name in _OWN else {}
     fields = {field.name for field in dataclasses.fields(question.settings)}
     return {key: value for key, value in found.items() if key in fields and value is not None}
 
 
-def _multitask(plan: Plan) -> dict[str, Any]:
-    """What each recipe trains on, masked LM among it: names need not say it."""
-    return {"recipes": {one.name: "+".join([*one.tasks, *([MLM.name] if one.mlm else [])]) for one in plan.recipes}}
+def _recipes(plan: Plan) -> dict[str, Any]:
+    """What each recipe trains on, masked LM among it, as its name need not say it."""
+    tasks = {one.name: [*one.tasks, *([MLM.name] if one.mlm else [])] for one in plan.recipes}
+    return {"recipes": {name: "+".join(own) for name, own in tasks.items() if own}}
 
 
 def _noise(plan: Plan) -> dict[str, Any]:
@@ -59,4 +65,6 @@ def _typology(plan: Plan) -> dict[str, Any]:
     return {"distances": MEASURED} if invented and _TAGGED in plan.targets else {}
 
 
-_OWN: dict[str, Callable[[Plan], dict[str, Any]]] = {"multitask": _multitask, "noise": _noise, "typology": _typology}
+_OWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
+    "multitask": _recipes, "domain": _recipes, "noise": _noise, "typology": _typology,
+}  # fmt: skip

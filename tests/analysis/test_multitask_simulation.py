@@ -83,13 +83,13 @@ def slack(count: int) -> float:
     return 0.0 if count >= 2000 else 2 * (0.05 * 0.95 / count) ** 0.5
 
 
-def holds(rows: pd.DataFrame, truth: np.ndarray, count: int) -> None:
+def assert_holds(rows: pd.DataFrame, truth: np.ndarray, count: int) -> None:
     share = float(((rows["low"] <= truth) & (truth <= rows["high"])).mean())
     print("intervals hold the truth:", share)
     assert 0.93 - slack(count) <= share <= 0.97 + slack(count)
 
 
-def seldom(rejected: pd.Series, count: int, share: float = 0.06) -> None:
+def assert_seldom(rejected: pd.Series, count: int, share: float = 0.06) -> None:
     print("rejected:", rejected.mean())
     assert rejected.mean() <= share + slack(count)
 
@@ -98,15 +98,15 @@ def seldom(rejected: pd.Series, count: int, share: float = 0.06) -> None:
 def test_ten_equal_recipes(count: int) -> None:
     best, found, _ = answered(count)
     assert len(best) == count
-    seldom(best["p"] <= 0.05, count)
-    seldom((best["p"] <= 0.05) & (best["delta"] > 0), count, 0.035)
-    holds(best, np.zeros(count), count)
+    assert_seldom(best["p"] <= 0.05, count)
+    assert_seldom((best["p"] <= 0.05) & (best["delta"] > 0), count, 0.035)
+    assert_holds(best, np.zeros(count), count)
     assert abs(best["delta"].mean()) < 4 * best["delta"].std() / count**0.5
     assert best["same_seeds"].mean() < -0.5
     own = by_target(found)
     assert len(own) == 10 * count
-    seldom(own["p"] <= 0.05, count)
-    holds(own, np.zeros(len(own)), count)
+    assert_seldom(own["p"] <= 0.05, count)
+    assert_holds(own, np.zeros(len(own)), count)
     lost = found.negative["target"]["single"]
     assert lost["expected"] == pytest.approx(0.025 * 9 * count)
     assert 0.5 * lost["expected"] <= lost["negative"] <= 1.5 * lost["expected"]
@@ -121,13 +121,13 @@ def test_effects_are_found_with_their_sign_and_size(count: int, sign: int) -> No
     assert power >= 0.8
     assert best["delta"].mean() == pytest.approx(sign * EFFECT, abs=4 * best["delta"].std() / count**0.5)
     assert (np.sign(best["delta"]) == sign).mean() > 0.97
-    holds(best, best["truth"].to_numpy(), count)
+    assert_holds(best, best["truth"].to_numpy(), count)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_intervals_where_single_tasks_differ(count: int) -> None:
     best, found, truth = answered(count, apart=APART, seed=3)
-    holds(best, best["truth"].to_numpy(), count)
+    assert_holds(best, best["truth"].to_numpy(), count)
     own = by_target(found)
     of = [truth[int(t[1:]), RECIPES.index(r)] for r, t in zip(own["recipe"], own["target"], strict=True)]
-    holds(own, np.array(of), count)
+    assert_holds(own, np.array(of), count)

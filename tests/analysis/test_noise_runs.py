@@ -60,7 +60,10 @@ def test_runs_without_a_clean_score_or_a_level_are_left_out():
     noisy = {name: value for name, value in LEVELS.items() if name != "clean"}
     runs = found(rows(), rows(some, recipe="b"), rows(noisy, recipe="c"))
     assert set(runs.values["recipe"]) == {"a"}
-    assert runs.notes == ["runs without all levels are left out: t de under swap"]
+    assert runs.notes == [
+        "runs without a clean score are left out: t de under swap",
+        "runs without all levels are left out: t de under swap",
+    ]
 
 
 def test_what_changes_nothing_is_left_out():

@@ -141,7 +141,7 @@ def test_what_questions_are_told(make_plan):
     noise = told(plan, "noise", QUESTIONS["noise"])
     assert noise == {"baseline": "none", "multilingual": ["many", "long"], "pairs": {"many": "q"}}
     multitask = told(plan, "multitask", QUESTIONS["multitask"])
-    assert multitask["recipes"] == {"none": "", "q": "squad_v1", "many": "squad_v1+mlm", "long": "squad_v1+mlm",
+    assert multitask["recipes"] == {"q": "squad_v1", "many": "squad_v1+mlm", "long": "squad_v1+mlm",
                                     "on-english": "mnli+mlm"}  # fmt: skip
     assert told(plan, "typology", QUESTIONS["typology"]) == {"baseline": "none"}
     invented = make_plan(target={"tasks": ["udpos"], "languages": ["en", "qaa"]})
