@@ -14,6 +14,7 @@ from stilts.tasks import BENCHMARKS, TASKS
 
 ALL = "all"  # the target that stands for the mean over targets, and the language for that over languages
 SCORE = "score"  # the metric that stands for the mean of those a task counts
+_CHARACTER = 0.09  # inches of a recipe's name
 PALETTE = "RdBu"  # losses red, gains blue: told apart with every common colour blindness (ColorBrewer 2.0)
 
 
@@ -52,7 +53,8 @@ def heat_map(results: Path) -> Figure | None:
     recipes = list(dict.fromkeys(recipe for recipe, _ in values))
     targets = _in_order({target for _, target in values})
     top = max(1e-9, *(abs(value) for value, _ in values.values()))
-    figure = Figure(figsize=(2.2 + 0.85 * len(targets), 1.6 + 0.42 * len(recipes)), layout="constrained")
+    room = max(2.2, 1.2 + _CHARACTER * max(map(len, recipes)))
+    figure = Figure(figsize=(room + 0.85 * len(targets), 1.6 + 0.42 * len(recipes)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_facecolor("0.88")

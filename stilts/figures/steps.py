@@ -45,7 +45,7 @@ def step_curves(results: Results) -> Figure | None:
         return None
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(COLUMN if columns == 1 else TEXT, 0.9 + 1.5 * rows)
+    figure = new_figure(COLUMN if columns == 1 else TEXT, 0.9 + 0.12 * len(series) + 1.5 * rows)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
     for panel, target in zip(axes.flat, panels, strict=False):
         for number, (key, steps) in enumerate(series.items()):
@@ -57,9 +57,9 @@ def step_curves(results: Results) -> Figure | None:
     for panel in axes.flat[len(panels) :]:
         panel.set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, ncols=min(2, len(labels)), loc="outside lower center")
+    figure.legend(handles, labels, frameon=False, ncols=1 if columns == 1 else 2, loc="outside lower center")
     designs = " and ".join(dict.fromkeys(design for _, design in series))
-    figure.suptitle(f"gain over {shown(results.baseline or '')} by steps, {designs}", fontsize=8)
+    figure.suptitle(f"gain over {shown(results.baseline or '')} by steps\n{designs}", fontsize=8)
     figure.supylabel("points", fontsize=7)
     return figure
 
@@ -84,7 +84,7 @@ def language_curves(results: Results, axis: Path) -> list[tuple[str, Figure]]:
             _languages(panel, {code: curves[code] for code in languages})
             panel.set_title(name, loc="left", pad=2)
             _log_axis(panel, list(steps), _epochs(axis, steps))
-        figure.suptitle(f"{shown(recipe)}: gain over {shown(results.baseline or '')} by steps, {design}", fontsize=8)
+        figure.suptitle(f"{shown(recipe)}: gain over {shown(results.baseline or '')} by steps\n{design}", fontsize=8)
         figure.supylabel("points", fontsize=7)
         out.append((f"{recipe}-{design}", figure))
     return out
