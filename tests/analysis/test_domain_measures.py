@@ -50,6 +50,11 @@ def test_a_text_that_many_examples_share_counts_once_in_its_document() -> None:
     assert set(found.examples) == {"one context other", *(f"one context question {n}" for n in range(3))}
 
 
+def test_without_names_of_articles_each_paragraph_is_a_document() -> None:
+    spans = [SpanExample(str(n), "why", f"context {n % 3}", (), "") for n in range(6)]
+    assert len(documents_of([Held(spans, "span")], 1).documents) == 3
+
+
 @pytest.mark.parametrize(
     ("example", "words"),
     [
