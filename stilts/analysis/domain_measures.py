@@ -55,15 +55,15 @@ def distances(
     As many words, windows and texts of each are compared as the smallest has, so that no pair looks further apart for
     being small; the kernel of the maximum mean discrepancy is as wide for all pairs.
     """
-    every = [*near.values(), *far.values()]
+    names, every = [*near, *far], [*near.values(), *far.values()]
     counts, cut = [one.words() for one in every], [one.windows() for one in every]
     words = min(WORDS, *(count.total() for count in counts))
-    windows = min(WINDOWS, *(len(half) for halves in cut for half in halves))
-    texts = min(TEXTS, *(len(one.examples) for one in every))
+    windows, of_windows = min((min(WINDOWS, *map(len, halves)), name) for halves, name in zip(cut, names, strict=True))
+    texts, of_texts = min((min(TEXTS, len(one.examples)), name) for one, name in zip(every, names, strict=True))
     if windows < FEWEST:
-        said(f"no proxy A-distance: a data set is too small: {windows} windows of {WINDOW} words in one half")
+        said(f"no proxy A-distance: {of_windows} has {windows} windows of {WINDOW} words in one half of its documents")
     if texts < FEWEST:
-        said(f"no distances of encoder means: a data set is too small: {texts} examples")
+        said(f"no distances of encoder means: {of_texts} has {texts} examples")
     vectors = _vectors(every, texts if texts >= FEWEST else 0, encoded)
     samples = [
         _Sample(divergence.sampled(count, words, seed + place), (a[:windows], b[:windows]), own)

@@ -99,10 +99,11 @@ def _gain(recipe: str, rows: pd.DataFrame, baseline: pd.DataFrame) -> Outcome:
     means = _means(rows)
     cells = pd.DataFrame({"value": means - _means(baseline)})
     outer = SEEDS[0] if baseline[SEEDS[0]].nunique() > 1 else SEEDS[1]
-    units = sorted(baseline[outer].unique(), key=lambda seed: (len(seed), seed))
+    units = sorted(set(baseline[outer]) - {""}, key=lambda seed: (len(seed), seed))
     if len(units) > 1:
-        first = baseline[outer].isin(units[::2])
-        cells["apart"], cells["baseline"] = means - _means(baseline[first]), _means(baseline[~first])
+        # what has no seed (retrieval by the encoder as it is) is the same in both halves
+        first, both = baseline[outer].isin(units[::2]), baseline[outer] == ""
+        cells["apart"], cells["baseline"] = means - _means(baseline[first | both]), _means(baseline[~first])
     cells = cells.dropna(subset="value").reset_index()
     return Outcome(GAIN, recipe, cells[cells["language"] != ENGLISH], (_units(rows), _units(baseline)))
 

@@ -102,7 +102,7 @@ def _with_fits(
         dropped |= dict.fromkeys(held, "not to be told from the distance or each other")
         held = {}
     fits = [_fit(MARGINAL, {}, effects, x, groups, drawn)]
-    if BASELINE in cells and cells["apart"].notna().all():
+    if BASELINE in cells and cells[["apart", BASELINE]].notna().all(axis=None):
         before = {BASELINE: _standard(language_effects(cells, BASELINE).to_numpy())}
         if _rank(before, x) == 3:
             fits.append(_fit(ANCOVA, before, language_effects(cells, "apart"), x, groups, drawn))

@@ -67,17 +67,22 @@ def documents_of(sets: Iterable[PreparedSet], seed: int, most: int = 20_000) -> 
     documents: dict[tuple[str, str], dict[str, None]] = {}
     whole: dict[str, None] = {}
     for one in sets:
-        for example in one.some(_chosen(int(one.manifest["examples"]), most, seed)):
+        examples = one.some(_chosen(int(one.manifest["examples"]), most, seed))
+        # TyDiQA's files in SQuAD's layout name no articles: there each paragraph is a document
+        unnamed = len({example.article for example in examples if isinstance(example, SpanExample)}) < 2
+        for example in examples:
             name, texts = _english(example)
             if not texts:
                 continue
+            if unnamed and isinstance(example, SpanExample):
+                name = example.context
             # sets of several languages repeat their English side
             documents.setdefault((one.manifest["format"], name), {}).update(dict.fromkeys(texts))
             whole[" ".join(texts)] = None
     random = np.random.default_rng(seed)
-    each, examples = list(documents.values()), list(whole)
-    order, other = random.permutation(len(each)), random.permutation(len(examples))
-    return Documents(tuple(tuple(each[i]) for i in order), tuple(examples[i] for i in other))
+    each, every = list(documents.values()), list(whole)
+    order, other = random.permutation(len(each)), random.permutation(len(every))
+    return Documents(tuple(tuple(each[i]) for i in order), tuple(every[i] for i in other))
 
 
 def words_of(text: str) -> list[str]:

@@ -50,6 +50,11 @@ def test_a_text_that_many_examples_share_counts_once_in_its_document() -> None:
     assert set(found.examples) == {"one context other", *(f"one context question {n}" for n in range(3))}
 
 
+def test_without_names_of_articles_each_paragraph_is_a_document() -> None:
+    spans = [SpanExample(str(n), "why", f"context {n % 3}", (), "") for n in range(6)]
+    assert len(documents_of([Held(spans, "span")], 1).documents) == 3
+
+
 @pytest.mark.parametrize(
     ("example", "words"),
     [
@@ -112,8 +117,8 @@ def test_what_is_too_small_is_left_out_and_said() -> None:
     rows = list(distances({"n": made("ab", 7, 1)}, {"t": made("ab", 50, 2)}, letters, 1, said.append))
     assert [row.measure for row in rows] == [JS_DIVERGENCE]
     assert len(said) == 2
-    assert "no proxy A-distance: a data set is too small: 1 windows of 32 words" in said[0]
-    assert "7 examples" in said[1]
+    assert "no proxy A-distance: n has 1 windows of 32 words in one half of its" in said[0]
+    assert "n has 7 examples" in said[1]
 
 
 def test_on_real_data_questions_about_wikipedia_are_nearest_to_squad(real_data: Path) -> None:

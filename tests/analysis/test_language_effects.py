@@ -83,6 +83,17 @@ def test_a_baseline_of_one_seed_has_no_covariate():
     assert "baseline" not in gain
 
 
+def test_what_has_no_seed_is_in_both_halves_of_the_baseline():
+    """Retrieval by the encoder as it is has one score, beside targets that are fine-tuned with seeds."""
+    rows = [("none", "panx", "de", "f1", 50.0 + int(seed), "", seed) for seed in "123"]
+    rows += [("none", "tatoeba", "de", "accuracy", 40.0, "", ""), ("a", "panx", "de", "f1", 60.0, "1", "1")]
+    rows += [("a", "tatoeba", "de", "accuracy", 45.0, "1", "")]
+    cells = of(outcomes(table(rows), "none"), GAIN, "a").cells.set_index("target")
+    assert cells["value"].to_dict() == {"panx": 8.0, "tatoeba": 5.0}
+    assert cells["apart"].to_dict() == {"panx": 8.0, "tatoeba": 5.0}  # less seeds 1 and 3
+    assert cells["baseline"].to_dict() == {"panx": 52.0, "tatoeba": 40.0}
+
+
 def test_baselines():
     scores = table([(r, "t", "de", "f1", 1.0, i, "") for r, i in (("x", ""), ("y", ""), ("z", "1"))])
     assert baseline_of(scores, None) is None  # two without an intermediate seed

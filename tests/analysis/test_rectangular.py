@@ -57,6 +57,19 @@ def test_the_slope_is_that_of_least_squares(with_format: bool) -> None:
     assert found.r[0] == pytest.approx(t / np.sqrt(t**2 + fit.df_resid))
 
 
+def test_what_belongs_to_a_row_or_a_column_falls_out() -> None:
+    """The size of a task's data, say: a covariate of it changes nothing, however large it is."""
+    x, y = drawn(5, 4)
+    known = holes(5, 4, (1, 1))
+    size = np.linspace(3, 6, 5)[:, None] * np.ones(4)
+    plain = associations(layout(known), y[known][:, None], x, 99)
+    for more in (
+        associations(layout(known, [size]), y[known][:, None], x, 99),
+        associations(layout(known), (y + 10 * size)[known][:, None], x - 3 * size + np.arange(4), 99),
+    ):
+        assert (more.slope[0], more.p[0], more.df) == (pytest.approx(plain.slope[0]), plain.p[0], plain.df)
+
+
 def test_all_permutations_by_hand() -> None:
     x, y = drawn(3, 4, seed=5)
     known = holes(3, 4, (1, 2))

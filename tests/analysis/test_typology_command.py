@@ -97,6 +97,21 @@ def test_a_planted_confound_is_named(call, tmp_path, invented):
     assert row["fits"][0]["p_holm"] < 0.05 < row["fits"][-1]["p_holm"]
 
 
+@pytest.mark.parametrize("seed", ["", "0"])
+def test_a_target_with_one_score_of_the_baseline(call, tmp_path, invented, seed):
+    """Retrieval by the encoder as it is has no seed; without seeds of both halves there is no covariate."""
+    scores(tmp_path / "scores.csv", {})
+    table = pd.read_csv(tmp_path / "scores.csv", dtype=str)
+    panx = table["target"] == "panx"
+    table.loc[panx & (table["recipe"] == "none") & (table["target_seed"] == "0"), "target_seed"] = seed
+    table = table[~panx | (table["recipe"] != "none") | (table["target_seed"] == seed)]
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    code, out, err = ask(call, tmp_path, f"features={invented[0]}", "--json")
+    assert (code, err) == (0, "")
+    row = next(row for row in json.loads(out)["rows"] if row["outcome"] == GAIN)
+    assert (ANCOVA in [fit["name"] for fit in row["fits"]]) == (seed == "")
+
+
 def test_few_languages_end_to_end(call, tmp_path, invented):
     path, away, _ = invented
     few = dict(list(away.items())[:9])
