@@ -78,11 +78,18 @@ def _data(study: Path | None, root: Path | None) -> DataSettings:
 def _here(job: TranslationJob) -> None:
     """Translate in this process."""
     from stilts.training.stopping import REQUEST
-    from stilts.translation.run import execute
 
     with _alone(job):
         REQUEST.install()
-        execute(job)
+        _execute(job)
+
+
+def _execute(job: TranslationJob) -> bool:
+    """As `stilts.translation.run.execute`; what libraries print goes to stderr, as stdout is for the summary."""
+    with contextlib.redirect_stdout(sys.stderr):
+        from stilts.translation.run import execute
+
+        return execute(job)
 
 
 @contextlib.contextmanager
@@ -115,9 +122,7 @@ def _as_rank(job: TranslationJob) -> dict[str, Any] | None:
         end_process(code)
 
     try:
-        from stilts.translation.run import execute
-
-        main = execute(job)
+        main = _execute(job)
     except StiltsError as error:
         print(f"stilts: {error}", file=sys.stderr)
         leave(error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -208,6 +209,15 @@ def test_the_command_is_stopped_by_a_signal_and_goes_on(
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (again.returncode, json.loads(again.stdout)) == (0, summary)
     assert "ranks" not in again.stderr, "what is done starts nothing"
+
+
+def test_json_is_all_that_one_process_prints(straight: dict[str, bytes], words: list[str], tmp_path: Path) -> None:
+    command = [*words, "processes=1", "--to", "de,sw", "--json"]
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=one, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["languages"]["de"]["rows"]["source"] == ROWS
+    assert results(tmp_path / "out") == straight
 
 
 def test_a_wrong_language_fails_with_code_2_on_any_number_of_ranks(words: list[str]) -> None:
