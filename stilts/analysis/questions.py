@@ -95,14 +95,13 @@ def ask_unasked(name: str, rows: pd.DataFrame, told: Mapping[str, Any]) -> Answe
     return question.answer(rows, read(question.settings, told, ""))
 
 
-def analyse(name: str, scores: Path, overrides: Sequence[str] = (), told: Mapping[str, Any] | None = None) -> Answer:
+def analyse(name: str, scores: Path, overrides: Sequence[str] = ()) -> Answer:
     """Answer a question from a table of scores.
 
     Args:
         name: of QUESTIONS.
         scores: the file.
         overrides: settings, `key=value`.
-        told: settings that these go before.
 
     Raises:
         InputError: an unknown question or setting, or a table that cannot be read.
@@ -110,5 +109,5 @@ def analyse(name: str, scores: Path, overrides: Sequence[str] = (), told: Mappin
     if name not in QUESTIONS:
         raise unknown(f"question {name!r}", name, list(QUESTIONS), "ask one of these")
     question = QUESTIONS[name]
-    settings = read(question.settings, overridden(dict(told or {}), overrides, name), "")
+    settings = read(question.settings, overridden({}, overrides, name), "")
     return question.answer(read_scores(scores, question.noisy, question.columns), settings)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stilts.analysis.questions import QUESTIONS, Answer, analyse, ask_unasked
+from stilts.analysis.questions import QUESTIONS, Answer, ask_unasked
+from stilts.analysis.score_table import read_scores as read_table
 from stilts.errors import InputError, first_line
 from stilts.files import write_text
 from stilts.json_text import json_text
-from stilts.settings import unknown
+from stilts.settings import overridden, read, unknown
 from stilts.study.plan import Plan
 from stilts.study.question_rows import question_rows
 from stilts.study.scores import Scores
@@ -62,7 +63,8 @@ def answers(plan: Plan, scores: Scores, said: Progress) -> Answers:
     found = Answers()
     for number, (name, question) in enumerate(QUESTIONS.items(), 1):
         try:
-            answer = ask_unasked(name, question_rows(scores, question), told(plan, name, question))
+            rows = question_rows(scores, question)
+            answer = ask_unasked(name, rows, told(plan, name, question, set(rows["recipe"])))
         except InputError as error:
             found.unanswered[name] = f"{error.found}; expected {error.expected}"
         except Exception as error:  # of any library
@@ -84,7 +86,10 @@ def ask_study(plan: Plan, name: str, overrides: Sequence[str] = ()) -> Answer:
     path = plan.folder / "results" / "scores.csv"
     if not path.is_file():
         raise InputError(f"no {path}", "a collected study", "run `stilts collect` for it first")
-    return analyse(name, path, overrides, told(plan, name, QUESTIONS[name]))
+    question = QUESTIONS[name]
+    rows = read_table(path, question.noisy, question.columns)
+    known = told(plan, name, question, set(rows["recipe"]))
+    return question.answer(rows, read(question.settings, overridden(known, overrides, name), ""))
 
 
 def content_of(name: str, answer: Answer) -> dict[str, Any]:

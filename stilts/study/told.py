@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +18,37 @@ from stilts.tasks import MLM
 _TAGGED = "udpos"
 
 
-def told(plan: Plan, name: str, question: Question) -> dict[str, Any]:
+def told(plan: Plan, name: str, question: Question, scored: Collection[str]) -> dict[str, Any]:
     """The settings of a question that follow from the study; the others keep their defaults.
 
     Every question is told the baseline and, where they are there, the folder of prepared sets and the study's tables of
     steps, measures and languages: it takes those that it has settings for.
+
+    Args:
+        scored: the recipes that have scores; of the others nothing is told.
     """
+    recipes = [one for one in plan.recipes if one.name in scored]
     results = plan.folder / "results"
     files = {"prepared": plan.features, "axis": results / "steps.csv", "measures": results / "domain.csv"}
     if plan.study.data.root:
         files["features"] = Path(plan.study.data.root) / "languages.csv"
     found: dict[str, Any] = {key: str(path) for key, path in files.items() if path.exists()}
     found["baseline"] = plan.baseline
-    found |= _OWN[name](plan) if name in _OWN else {}
+    found |= _OWN[name](plan, recipes) if name in _OWN else {}
     fields = {field.name for field in dataclasses.fields(question.settings)}
     return {key: value for key, value in found.items() if key in fields and value is not None}
 
 
-def _recipes(plan: Plan) -> dict[str, Any]:
+def _recipes(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     """What each recipe trains on, masked LM among it, as its name need not say it."""
-    tasks = {one.name: [*one.tasks, *([MLM.name] if one.mlm else [])] for one in plan.recipes}
+    tasks = {one.name: [*one.tasks, *([MLM.name] if one.mlm else [])] for one in recipes}
     return {"recipes": {name: "+".join(own) for name, own in tasks.items() if own}}
 
 
-def _noise(plan: Plan) -> dict[str, Any]:
+def _noise(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     """The recipes that are not on English alone, and the English ones matched with them."""
-    many = [one for one in plan.recipes if _is_multilingual(one)]
-    english = [one for one in plan.recipes if one not in many and one.name != plan.baseline]
+    many = [one for one in recipes if _is_multilingual(one)]
+    english = [one for one in recipes if one not in many and one.name != plan.baseline]
     pairs: dict[str, str] = {}
     for recipe in many:
         alike = [one.name for one in english if (one.tasks, one.budget) == (recipe.tasks, recipe.budget)]
@@ -58,13 +62,13 @@ def _is_multilingual(recipe: Recipe) -> bool:
     return bool(own) or (recipe.mlm is not None and recipe.mlm.languages != [ENGLISH])
 
 
-def _typology(plan: Plan) -> dict[str, Any]:
+def _typology(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     """Distances measured in tagged text, where there is some and a language is not in URIEL."""
     languages = dict.fromkeys(place.language for places in plan.places.values() for place in places)
     invented = any(uriel_code(language) is None for language in languages)
     return {"distances": MEASURED} if invented and _TAGGED in plan.targets else {}
 
 
-_OWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
+_OWN: dict[str, Callable[[Plan, Sequence[Recipe]], dict[str, Any]]] = {
     "multitask": _recipes, "domain": _recipes, "noise": _noise, "typology": _typology,
 }  # fmt: skip

@@ -56,6 +56,13 @@ def test_a_question_that_the_scores_can_answer_is_answered(plan, rows, write_row
     assert "\n- typology: scores of 1 languages beside English; expected 5 or more\n" in words
 
 
+def test_a_recipe_without_scores_does_not_keep_the_others_from_an_answer(plan, rows, write_rows):
+    write_rows(plan, [row for row in rows if row["recipe"] != "m"])
+    collect(plan)
+    own = results(plan)["answers"]["multitask"]
+    assert [one["recipe"] for one in own["recipes"]] == ["none", "q", "both"]
+
+
 def test_why_a_question_is_not_answered_is_kept(make_plan, scored, write_rows):
     plan = make_plan()
     write_rows(plan, scored(plan, lambda cell: 50.0))
@@ -138,15 +145,16 @@ def test_what_questions_are_told(make_plan):
         {"name": "on-english", "tasks": ["mnli"], "mlm": {**mlm, "languages": ["en"]}},
     ]  # fmt: skip
     plan = make_plan(intermediate=recipes)
-    noise = told(plan, "noise", QUESTIONS["noise"])
+    names = {recipe["name"] for recipe in recipes}
+    noise = told(plan, "noise", QUESTIONS["noise"], names)
     assert noise == {"baseline": "none", "multilingual": ["many", "long"], "pairs": {"many": "q"}}
-    multitask = told(plan, "multitask", QUESTIONS["multitask"])
+    multitask = told(plan, "multitask", QUESTIONS["multitask"], names)
     assert multitask["recipes"] == {"q": "squad_v1", "many": "squad_v1+mlm", "long": "squad_v1+mlm",
                                     "on-english": "mnli+mlm"}  # fmt: skip
-    assert told(plan, "typology", QUESTIONS["typology"]) == {"baseline": "none"}
+    assert told(plan, "typology", QUESTIONS["typology"], names) == {"baseline": "none"}
     invented = make_plan(target={"tasks": ["udpos"], "languages": ["en", "qaa"]})
     invented.features.mkdir(parents=True)
-    assert told(invented, "typology", QUESTIONS["typology"]) == {
+    assert told(invented, "typology", QUESTIONS["typology"], {"none"}) == {
         "baseline": "none", "prepared": str(invented.features), "distances": "measured",
     }  # fmt: skip
 
