@@ -54,7 +54,7 @@ def overridden(content: Any, overrides: Sequence[str], where: str) -> dict[str, 
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    config = OmegaConf.create(content)
+    config = content if OmegaConf.is_config(content) else OmegaConf.create(content)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:

@@ -24,7 +24,6 @@ from stilts.files import replacing
 from stilts.study.score_rows import FRESH, PREDICTED, SCORES, Expected, RunRead, Stamp, stamp, stamp_of
 
 FORMAT = 2  # of the file, and of what reading makes of a row: another number is read anew
-_BLOCK = 1 << 20
 _SPARSE = ("reasons", "predicted", "chosen", "signed", "problems", "torn", "repeated", "noisy")
 Part = tuple[BinaryIO, int, int]
 """An open file, and where in it the lines of a run begin and how many bytes they have."""
@@ -206,9 +205,10 @@ def _copy(part: Part | None, out: IO[bytes]) -> None:
     if part is None:
         return
     source, begin, left = part
-    source.seek(begin)
-    while left > 0:
-        block = source.read(min(left, _BLOCK))
-        if not block:
+    source.flush()
+    out.flush()
+    while left > 0:  # within the kernel: the statistics go on meanwhile
+        sent = os.sendfile(out.fileno(), source.fileno(), begin, left)
+        if not sent:
             raise OSError(f"{source.name} was cut off while it was read")
-        left -= out.write(block)
+        begin, left = begin + sent, left - sent

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from stilts.analysis.domain_factorial import cell_of
 from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.questions import Question
 from stilts.analysis.typology_answer import MEASURED
@@ -69,6 +70,11 @@ def _typology(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     return {"distances": MEASURED} if invented and _TAGGED in plan.targets else {}
 
 
+def _domain(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """What the recipes on English data train on; those that are named as a cell of the 2 x 2 are compared there."""
+    return _recipes(plan, [one for one in recipes if not one.translated_from and cell_of(one.name) is None])
+
+
 _OWN: dict[str, Callable[[Plan, Sequence[Recipe]], dict[str, Any]]] = {
-    "multitask": _recipes, "domain": _recipes, "noise": _noise, "typology": _typology,
+    "multitask": _recipes, "domain": _domain, "noise": _noise, "typology": _typology,
 }  # fmt: skip

@@ -159,6 +159,20 @@ def test_what_questions_are_told(make_plan):
     }  # fmt: skip
 
 
+def test_the_question_of_domains_is_told_the_tasks_of_english_recipes(make_plan):
+    recipes = [
+        {"name": "none"}, {"name": "q", "tasks": ["squad_v1"], "budget": STEPS},
+        {"name": "matched-english", "tasks": ["squad_v1"], "budget": STEPS},
+        {"name": "german", "tasks": ["mnli"], "budget": STEPS, "languages": ["de"], "translated_from": "en"},
+    ]  # fmt: skip
+    plan = make_plan(intermediate=recipes)
+    measures = plan.folder / "results" / "domain.csv"
+    measures.parent.mkdir(parents=True)
+    measures.touch()
+    found = told(plan, "domain", QUESTIONS["domain"], {recipe["name"] for recipe in recipes})
+    assert found == {"baseline": "none", "measures": str(measures), "recipes": {"q": "squad_v1"}}
+
+
 def test_tables_are_read_back_from_an_answers_text():
     rows = [("a|b", "+1.0"), ("c", "–")]
     text = f"A sentence.\n\n{table(('name', 'p | q'), rows)}\n\nnote: one | two"
