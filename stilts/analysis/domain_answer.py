@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.domain import MARGINAL, PARTIAL, Fit, Row, compare, corrected, verdict
 from stilts.analysis.domain_factorial import factorial, means, recipes_of
 from stilts.analysis.domain_rows import matrices, read_measures, singles
@@ -20,7 +21,6 @@ from stilts.analysis.task_sets import SINGLE, Names, TaskSet, task_sets, tasks_o
 from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting
-from stilts.table import table
 
 _HEADER = ("measure", "tasks x targets", "cells", "slope", "95 %", "p (Holm)", "at equal format", "95 %", "p (Holm)",
            "verdict")  # fmt: skip
@@ -43,7 +43,7 @@ class DomainSettings:
 
 
 @dataclass(frozen=True)
-class DomainAnswer:
+class DomainAnswer(Answer):
     """The answer.
 
     Attributes:
@@ -74,15 +74,13 @@ class DomainAnswer:
             })
         )  # fmt: skip
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = ["\n".join(self.answer)]
-        if self.rows:
-            parts.append(table(_HEADER, [_line(row) for row in self.rows]))
+    def tables(self) -> list[Shown]:
+        """The correlations by measure, and the effects of the 2 x 2, where there are some."""
+        found = [Shown(_HEADER, [_line(row) for row in self.rows])] if self.rows else []
         if len(self.effects):
             lines = [_effect(row) for row in self.effects.to_dict("records")]
-            parts.append(table(("effect", "target", "points", "95 %", "df", "p (Holm)"), lines))
-        return "\n\n".join([*parts, "\n".join(f"note: {note}" for note in self.notes)]).rstrip()
+            found.append(Shown(("effect", "target", "points", "95 %", "df", "p (Holm)"), lines))
+        return found
 
 
 def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:

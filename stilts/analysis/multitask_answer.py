@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.claims import MARGIN
 from stilts.analysis.families import ALL
 from stilts.analysis.language_effects import baseline_of
@@ -26,7 +27,6 @@ from stilts.analysis.task_sets import (
 from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting
-from stilts.table import table
 
 EVERY, OWN = "every", "own"
 
@@ -45,7 +45,7 @@ class MultitaskSettings:
 
 
 @dataclass(frozen=True)
-class MultitaskAnswer:
+class MultitaskAnswer(Answer):
     """The answer.
 
     Attributes:
@@ -83,10 +83,9 @@ class MultitaskAnswer:
             })
         )  # fmt: skip
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = ["\n".join(self.answer), *_tables(self.found)]
-        return "\n\n".join([*parts, "\n".join(f"note: {note}" for note in self.notes)]).rstrip()
+    def tables(self) -> list[Shown]:
+        """The gains, and what they are compared with; "±" is half of the 95 % interval."""
+        return _tables(self.found)
 
 
 def ask(scores: pd.DataFrame, settings: MultitaskSettings) -> MultitaskAnswer:
@@ -130,13 +129,12 @@ def _single(scores: pd.DataFrame) -> pd.DataFrame:
     return kept.reset_index(drop=True)
 
 
-def _tables(found: Found) -> list[str]:
-    """The tables of a terminal; "±" is half of the 95 % interval."""
+def _tables(found: Found) -> list[Shown]:
     over = found.deltas[found.deltas["language"] == ALL]
     targets = sorted(dict.fromkeys(over["target"]), key=lambda name: name == ALL)
     cells = {(row["recipe"], row["target"]): _plus_minus(row, "delta") for row in over.to_dict("records")}
     rows = [(recipe, *(cells.get((recipe, t)) for t in targets)) for recipe in dict.fromkeys(over["recipe"])]
-    parts = [table(("gain", *targets), rows)]
+    parts = [Shown(("gain", *targets), rows)]
     for header, rows_of in (
         ("several tasks less the best single", found.best),
         ("what a task adds to all others", found.added),
@@ -145,12 +143,12 @@ def _tables(found: Found) -> list[str]:
         own = rows_of[rows_of["language"] == ALL]
         if len(own):
             named = (header, "against", "target", "points", "95 %", "p (Holm)", "verdict")
-            parts.append(table(named, [_contrast(row) for row in own.to_dict("records")]))
+            parts.append(Shown(named, [_contrast(row) for row in own.to_dict("records")]))
     if len(found.affinity):
         names = list(dict.fromkeys(found.affinity["target"]))
         by = {(row["recipe"], row["target"]): _plus_minus(row, "centred") for row in found.affinity.to_dict("records")}
         lines = [(recipe, *(by[recipe, t] for t in names)) for recipe in dict.fromkeys(found.affinity["recipe"])]
-        parts.append(table(("affinity (double-centred)", *names), lines))
+        parts.append(Shown(("affinity (double-centred)", *names), lines))
     return parts
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.language_effects import baseline_of
 from stilts.analysis.noise import chance, noise_areas, noise_table
 from stilts.analysis.noise_contrasts import BASELINE, PAIR, cells_of, contrasts, means
@@ -17,7 +18,6 @@ from stilts.analysis.noise_words import mean_of, overall, sentences, signed, ver
 from stilts.analysis.wording import finite, p_text
 from stilts.errors import InputError
 from stilts.settings import setting
-from stilts.table import table
 
 HEADER = (
     "recipe", "against", "kind", "points/0.1 level", "95 %", "df", "p (Holm)", "kept %", "against %", "verdict",
@@ -38,7 +38,7 @@ class NoiseSettings:
 
 
 @dataclass(frozen=True)
-class NoiseAnswer:
+class NoiseAnswer(Answer):
     """The answer.
 
     Attributes:
@@ -68,10 +68,9 @@ class NoiseAnswer:
             })
         )  # fmt: skip
 
-    def text(self) -> str:
-        """For a terminal."""
-        shown = table(HEADER, _report_rows(self.rows, self.recipes))
-        return "\n\n".join(["\n".join(self.answer), shown, "\n".join(f"note: {note}" for note in self.notes)]).rstrip()
+    def tables(self) -> list[Shown]:
+        """The contrasts."""
+        return [Shown(HEADER, _report_rows(self.rows, self.recipes))]
 
 
 def ask(scores: pd.DataFrame, settings: NoiseSettings) -> NoiseAnswer:

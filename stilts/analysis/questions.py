@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from stilts.analysis import domain_answer, noise_answer
+from stilts.analysis.answer import Answer
 from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.multitask_answer import MultitaskSettings
 from stilts.analysis.multitask_answer import ask as multitask
@@ -20,18 +21,6 @@ from stilts.analysis.typology import FEWEST
 from stilts.analysis.typology_answer import TypologySettings, ask
 from stilts.errors import InputError
 from stilts.settings import overridden, read, unknown
-
-
-class Answer(Protocol):
-    """What every question gives."""
-
-    def content(self) -> dict[str, Any]:
-        """For `--json`; the keys `question`, `answer` (sentences) and `notes` are in all."""
-        ...
-
-    def text(self) -> str:
-        """For a terminal: the sentences, a table, notes."""
-        ...
 
 
 @dataclass(frozen=True)

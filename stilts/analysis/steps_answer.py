@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.controls import SIZE, controls, read_languages
 from stilts.analysis.families import adjusted
 from stilts.analysis.language_effects import ENGLISH, baseline_of
@@ -45,7 +46,7 @@ class StepsSettings:
 
 
 @dataclass(frozen=True)
-class StepsAnswer:
+class StepsAnswer(Answer):
     """The answer.
 
     Attributes:
@@ -83,10 +84,9 @@ class StepsAnswer:
             })
         )  # fmt: skip
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = ["\n".join(self.answer), curve_table(self.curves, list(self.tiers)), slope_table(self.slopes)]
-        return "\n\n".join([*parts, "\n".join(f"note: {note}" for note in self.notes)]).rstrip()
+    def tables(self) -> list[Shown]:
+        """The curves and the slopes."""
+        return [curve_table(self.curves, list(self.tiers)), slope_table(self.slopes)]
 
 
 def ask(scores: pd.DataFrame, settings: StepsSettings) -> StepsAnswer:

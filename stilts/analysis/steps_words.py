@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stilts.analysis.answer import Shown
 from stilts.analysis.families import ALL
 from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.power import ALPHA
@@ -18,7 +19,6 @@ from stilts.analysis.steps_rows import UNNAMED, Curves
 from stilts.analysis.typology import FEWEST, RANKS_ONLY
 from stilts.analysis.wording import interval_text, listed, p_text, points
 from stilts.kept_step import MEANINGS
-from stilts.table import table
 
 RISES, FALLS, NOT_SHOWN, NO_INTERVAL = "rises", "falls", "not shown", "no interval"
 
@@ -59,7 +59,7 @@ def sentences(
     return out + [_contrast(row) for row in contrasts.to_dict("records")]
 
 
-def curve_table(curves: pd.DataFrame, tiers: Sequence[str]) -> str:
+def curve_table(curves: pd.DataFrame, tiers: Sequence[str]) -> Shown:
     """Means over targets and languages at each step, with the gains by tier."""
     rows = []
     places = ["series", "design", "step"]
@@ -72,10 +72,10 @@ def curve_table(curves: pd.DataFrame, tiers: Sequence[str]) -> str:
         small = (points(by_tier.get((*place, tier), np.nan)) for tier in tiers)
         rows.append((row["series"], row["design"], f"{row['step']:,.0f}", epochs, *numbers, *small))
     names = ("recipe", "design", "steps", "epochs", "score", "gain", "95 %", "df", *tiers)
-    return table(names, rows)
+    return Shown(names, rows)
 
 
-def slope_table(slopes: pd.DataFrame) -> str:
+def slope_table(slopes: pd.DataFrame) -> Shown:
     """Points for each doubling of the steps: of each target and of all, and of all by tier."""
     part = slopes[(slopes["of"] == TARGET) | ((slopes["of"] == TIER) & (slopes["target"] == ALL))]
     rows = [
@@ -83,7 +83,7 @@ def slope_table(slopes: pd.DataFrame) -> str:
          p_text(row.p_adjusted), row.verdict)
         for row in part.itertuples()
     ]  # fmt: skip
-    return table(("recipe", "design", "target", "languages", "a doubling", "95 %", "df", "p (Holm)", "verdict"), rows)
+    return Shown(("recipe", "design", "target", "languages", "a doubling", "95 %", "df", "p (Holm)", "verdict"), rows)
 
 
 def notes(found: Curves, slopes: pd.DataFrame, changes: Sequence[Interaction], size: Mapping[str, float]) -> list[str]:

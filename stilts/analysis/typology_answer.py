@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.controls import CONTROLS, WORDS, controls, read_languages
 from stilts.analysis.language_effects import ENGLISH, GAIN, Outcome, baseline_of, outcomes
 from stilts.analysis.measured import measured_features
@@ -22,7 +23,6 @@ from stilts.analysis.uriel import FILLS, NO_FILL, Features, distances, features_
 from stilts.analysis.wording import finite, p_text, points
 from stilts.errors import InputError
 from stilts.settings import plain, setting, unknown
-from stilts.table import table
 
 URIEL, MEASURED = "uriel", "measured"
 HEADER = (
@@ -55,7 +55,7 @@ class TypologySettings:
 
 
 @dataclass(frozen=True)
-class TypologyAnswer:
+class TypologyAnswer(Answer):
     """The answer.
 
     Attributes:
@@ -77,10 +77,9 @@ class TypologyAnswer:
         rows = [{**plain(row), "verdict": verdict(row)} for row in self.rows]
         return dict(finite({**plain(self), "rows": rows}))
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = ["\n".join(self.answer), table(HEADER, report_rows(self.rows))]
-        return "\n\n".join([*parts, "\n".join(f"note: {note}" for note in self.notes)]).rstrip()
+    def tables(self) -> list[Shown]:
+        """The slopes on each distance."""
+        return [Shown(HEADER, report_rows(self.rows))]
 
 
 def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:

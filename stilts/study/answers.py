@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stilts.analysis.questions import QUESTIONS, Answer, ask_unasked
+from stilts.analysis.answer import Answer
+from stilts.analysis.questions import QUESTIONS, ask_unasked
 from stilts.analysis.score_table import read_scores as read_table
 from stilts.errors import InputError, first_line
 from stilts.files import write_text
@@ -19,12 +19,12 @@ from stilts.study.plan import Plan
 from stilts.study.question_rows import question_rows
 from stilts.study.scores import Scores
 from stilts.study.told import told
+from stilts.table import table
 
 if TYPE_CHECKING:
     from stilts.study.statistics import Progress
 
 ANSWERS, WORDS = "answers.json", "answers.md"
-_BAR = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Answers:
     Attributes:
         answered: question -> its title, `tables` (columns and rows of texts, as on a terminal) and JSON content.
         unanswered: question -> why this study does not answer it.
-        texts: question -> the answer as on a terminal.
+        asked: question -> its answer.
     """
 
     answered: dict[str, dict[str, Any]] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, Answer] = field(default_factory=dict)
 
 
 def write_answers(plan: Plan, scores: Scores, said: Progress) -> float:
@@ -70,8 +70,7 @@ def answers(plan: Plan, scores: Scores, said: Progress) -> Answers:
         except Exception as error:  # of any library
             found.unanswered[name] = f"{type(error).__name__}: {first_line(error)}"
         else:
-            found.texts[name] = answer.text()
-            found.answered[name] = content_of(name, answer)
+            found.answered[name], found.asked[name] = content_of(name, answer), answer
         said("questions", number, len(QUESTIONS))
     return found
 
@@ -93,36 +92,27 @@ def ask_study(plan: Plan, name: str, overrides: Sequence[str] = ()) -> Answer:
 
 
 def content_of(name: str, answer: Answer) -> dict[str, Any]:
-    """What answers.json has of an answer: its section's title, the tables of its text, and its own JSON."""
+    """What answers.json has of an answer: its section's title, its tables as texts, and its own JSON."""
     title = QUESTIONS[name].title or name.capitalize()
-    return {"title": title, "tables": tables_of(answer.text()), **answer.content()}
+    tables = [
+        {"columns": list(own.columns), "rows": [["–" if cell is None else cell for cell in row] for row in own.rows]}
+        for own in answer.tables()
+        if own.rows
+    ]
+    return {"title": title, "tables": tables, **answer.content()}
 
 
 def markdown(found: Answers) -> str:
     """answers.md."""
     parts = []
-    for name, text in found.texts.items():
-        sentences, *rest = text.split("\n\n")
-        points = "\n".join(f"- {line}" for line in sentences.split("\n"))
-        notes = "\n".join(
-            f"- {line}" for line in (rest.pop().split("\n") if rest and rest[-1].startswith("note: ") else [])
-        )
-        parts += [f"## {found.answered[name]['title']}", points, *rest, *([notes] if notes else [])]
+    for name, answer in found.asked.items():
+        tables = [table(*own) for own in answer.tables() if own.rows]
+        notes = [_points(f"note: {note}" for note in answer.notes)] if answer.notes else []
+        parts += [f"## {found.answered[name]['title']}", _points(answer.answer), *tables, *notes]
     if found.unanswered:
-        lines = [f"- {name}: {why}" for name, why in found.unanswered.items()]
-        parts += ["## Not answered by this study", "\n".join(lines)]
+        parts += ["## Not answered by this study", _points(f"{name}: {why}" for name, why in found.unanswered.items())]
     return "\n\n".join(["# Answers", *parts]) + "\n"
 
 
-def tables_of(text: str) -> list[dict[str, Any]]:
-    """The Markdown tables in an answer's text: `columns` and `rows` of texts."""
-    found = []
-    for part in text.split("\n\n"):
-        lines = [_cells(line) for line in part.split("\n") if line.startswith("|")]
-        if len(lines) > 2:
-            found.append({"columns": lines[0], "rows": lines[2:]})
-    return found
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip().replace("\\|", "|") for cell in _BAR.split(line)[1:-1]]
+def _points(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

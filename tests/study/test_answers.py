@@ -7,14 +7,14 @@ import json
 import pandas as pd
 import pytest
 
+from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.questions import QUESTIONS, Question
 from stilts.analysis.score_table import read_scores as read_table
-from stilts.study.answers import tables_of
+from stilts.study.answers import Answers, content_of, markdown
 from stilts.study.collect import collect
 from stilts.study.question_rows import question_rows
 from stilts.study.scores import read_scores
 from stilts.study.told import told
-from stilts.table import table
 
 STEPS = {"steps": 10}
 SEVERAL = [{"name": "none"}, {"name": "q", "tasks": ["squad_v1"], "budget": STEPS},
@@ -173,7 +173,24 @@ def test_the_question_of_domains_is_told_the_tasks_of_english_recipes(make_plan)
     assert found == {"baseline": "none", "measures": str(measures), "recipes": {"q": "squad_v1"}}
 
 
-def test_tables_are_read_back_from_an_answers_text():
-    rows = [("a|b", "+1.0"), ("c", "–")]
-    text = f"A sentence.\n\n{table(('name', 'p | q'), rows)}\n\nnote: one | two"
-    assert tables_of(text) == [{"columns": ["name", "p | q"], "rows": [["a|b", "+1.0"], ["c", "–"]]}]
+class MadeUp(Answer):
+    """Sentences, a table with a bar in it, one without rows, notes."""
+
+    question, answer, notes = "noise", ["A sentence.", "Another."], ["one | two"]
+
+    def content(self):
+        return {"question": self.question, "answer": self.answer, "notes": self.notes}
+
+    def tables(self):
+        return [Shown(("name", "p | q"), [("a|b", "+1.0"), ("c", None)]), Shown(("none",), [])]
+
+
+def test_an_answer_in_json_and_in_words():
+    content = content_of("noise", MadeUp())
+    assert content["tables"] == [{"columns": ["name", "p | q"], "rows": [["a|b", "+1.0"], ["c", "–"]]}]
+    shown = "| name | p \\| q |\n|------|--------|\n| a\\|b | +1.0   |\n| c    | –      |"
+    assert markdown(Answers({"noise": content}, {"steps": "none kept"}, {"noise": MadeUp()})) == (
+        f"# Answers\n\n## {content['title']}\n\n- A sentence.\n- Another.\n\n{shown}\n\n- note: one | two\n\n"
+        "## Not answered by this study\n\n- steps: none kept\n"
+    )
+    assert MadeUp().text().startswith(f"A sentence.\nAnother.\n\n{shown}\n\n")
