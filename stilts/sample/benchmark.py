@@ -99,7 +99,8 @@ def write_data(root: Path, seed: int, languages: Sequence[Language], shuffled: S
         language if language.is_base else with_endings(language, text[language.code], seed) for language in languages
     ]
     write_sets(root, sets, complete)
-    write_observed(root, complete[0].code, [language.code for language in complete[1:]])
+    if complete[1:]:
+        write_observed(root, complete[0].code, [language.code for language in complete[1:]])
     return complete
 
 

@@ -98,10 +98,6 @@ class Cluster:
             assert time.monotonic() < end, f"job {job} is still {state} after {limit:g} s; {self.messages()}"
             time.sleep(0.1)
 
-    def restart_now(self, job: str) -> None:
-        """Let a requeued job start without Slurm's pause."""
-        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-
     def messages(self) -> str:
         """The ends of the controller's log and of the queue, for messages."""
         log = (self.folder / "log/slurmctld.log").read_text(errors="replace")

@@ -48,7 +48,6 @@ def test_a_job_on_two_nodes_is_stopped_requeued_and_ends(nodes: Cluster, tmp_pat
         assert time.monotonic() < end, f"{nodes.messages()}{(tmp_path / 'log.txt').read_text()}"
         time.sleep(0.1)
     assert read_status(out / "runs/translate-mnli").state == "stopped"
-    nodes.restart_now(job)
     assert nodes.wait(job, "COMPLETED", limit=200) == "COMPLETED"
     status = read_status(out / "runs/translate-mnli")
     assert (status.state, len({rank["host"] for rank in status.ranks}), status.attempt) == ("done", 2, 2)
