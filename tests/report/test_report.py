@@ -250,6 +250,7 @@ def test_the_command_needs_no_torch(plan):
     assert lines[1] == "[]"
 
 
+@pytest.mark.slow  # the questions are asked of it, too
 def test_the_papers_study_is_small_enough(tmp_path):
     study = load_study(ROOT / "studies" / "phang2020.yaml", [f"output_dir={tmp_path}"])
     plan = expand(study)
