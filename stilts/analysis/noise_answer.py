@@ -14,7 +14,8 @@ from stilts.analysis.language_effects import baseline_of
 from stilts.analysis.noise import chance, noise_areas, noise_table
 from stilts.analysis.noise_contrasts import BASELINE, PAIR, cells_of, contrasts, means
 from stilts.analysis.noise_runs import KEPT, SLOPE, noisy_runs
-from stilts.analysis.noise_words import mean_of, overall, sentences, signed, verdict
+from stilts.analysis.noise_words import LESS, MORE, mean_of, overall, sentences, signed
+from stilts.analysis.power import direction
 from stilts.analysis.wording import finite, p_text
 from stilts.errors import InputError
 from stilts.settings import setting
@@ -90,7 +91,7 @@ def ask(scores: pd.DataFrame, settings: NoiseSettings) -> NoiseAnswer:
     rows = contrasts(cells, comparisons)
     if rows.empty:
         raise InputError("no two recipes to compare under noise", "noisy scores of both", "give another table")
-    rows["verdict"] = [verdict(*row[1:]) if row[0] == SLOPE else "" for row in _columns(rows)]
+    rows["verdict"] = [direction(*row[1:], MORE, LESS) if row[0] == SLOPE else "" for row in _columns(rows)]
     curves = noise_table(scores.to_dict("records"), guessed=guessed)
     notes = [*runs.notes, *_notes(settings, comparisons, rows)]
     found = means(cells)

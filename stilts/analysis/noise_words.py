@@ -9,20 +9,11 @@ import pandas as pd
 from stilts.analysis.families import ALL
 from stilts.analysis.noise_contrasts import PAIR
 from stilts.analysis.noise_runs import KEPT, SLOPE
-from stilts.analysis.power import ALPHA
+from stilts.analysis.power import NO_INTERVAL, NOT_SHOWN
 from stilts.analysis.wording import p_text
 
-MORE, LESS, NOT_SHOWN, NO_INTERVAL = "keeps more", "keeps less", "not shown", "no interval"
+MORE, LESS = "keeps more", "keeps less"
 _PLACE = ["measure", "kind", "target", "language"]
-
-
-def verdict(estimate: float, p_holm: float) -> str:
-    """What the slope of a difference on the level says after Holm's correction, at 5 %."""
-    if pd.isna(p_holm):
-        return NO_INTERVAL
-    if p_holm > ALPHA:
-        return NOT_SHOWN
-    return MORE if estimate > 0 else LESS
 
 
 def sentences(rows: pd.DataFrame, recipes: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import optimize, stats
 
 POWER, ALPHA = 0.8, 0.05
 SUPPORTED, NOT_SUPPORTED, UNDERPOWERED = "supported", "not supported", "underpowered"
+NOT_SHOWN, NO_INTERVAL = "not shown", "no interval"
 
 
 def detectable(
@@ -40,6 +42,15 @@ def detectable_with(
     """
     freedom = sum(seeds) - 2 if df is None else df
     return float(detectable(sd * np.sqrt(1 / seeds[0] + 1 / seeds[1]), freedom, power, alpha))
+
+
+def direction(estimate: float, p_adjusted: float, above: str, below: str) -> str:
+    """What a slope says after correction, at 5 %: `above` or `below`, else NOT_SHOWN, or NO_INTERVAL where p is NaN."""
+    if math.isnan(p_adjusted):
+        return NO_INTERVAL
+    if p_adjusted > ALPHA:
+        return NOT_SHOWN
+    return above if estimate > 0 else below
 
 
 def verdict(low: float, high: float, least: float, claimed: float = 0.0) -> str:

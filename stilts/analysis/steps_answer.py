@@ -15,10 +15,11 @@ from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.controls import SIZE, controls, read_languages
 from stilts.analysis.families import adjusted
 from stilts.analysis.language_effects import ENGLISH, baseline_of
+from stilts.analysis.power import direction
 from stilts.analysis.steps import Interaction, contrasts, gains, interaction, run_slopes, slopes
 from stilts.analysis.steps_regret import Regret, regrets
 from stilts.analysis.steps_rows import UNNAMED, Curves, curves
-from stilts.analysis.steps_words import curve_table, notes, sentences, slope_table, verdict
+from stilts.analysis.steps_words import FALLS, RISES, curve_table, notes, sentences, slope_table
 from stilts.analysis.uriel import uriel_code, uriel_features
 from stilts.analysis.wording import finite
 from stilts.errors import InputError
@@ -102,7 +103,7 @@ def ask(scores: pd.DataFrame, settings: StepsSettings) -> StepsAnswer:
     tiers = tiers_of(languages, size, settings.tiers)
     each = run_slopes(found.rows)
     rows = slopes(each, tiers)
-    rows["verdict"] = [verdict(*row) for row in zip(rows["slope"], rows["p_adjusted"], strict=True)]
+    rows["verdict"] = [direction(*row, RISES, FALLS) for row in zip(rows["slope"], rows["p_adjusted"], strict=True)]
     groups = families_of(languages, own)
     series = [part for _, part in each.groupby(["recipe", "design"], sort=False)]
     changes = _corrected([interaction(part, size, groups, settings.permutations, settings.seed) for part in series])

@@ -11,7 +11,7 @@ import pandas as pd
 from stilts.analysis.answer import Shown
 from stilts.analysis.families import ALL
 from stilts.analysis.language_effects import ENGLISH
-from stilts.analysis.power import ALPHA
+from stilts.analysis.power import ALPHA, NO_INTERVAL
 from stilts.analysis.seeds import INNER_ONLY
 from stilts.analysis.steps import TARGET, TIER, Interaction
 from stilts.analysis.steps_regret import Regret
@@ -20,16 +20,7 @@ from stilts.analysis.typology import FEWEST, RANKS_ONLY
 from stilts.analysis.wording import interval_text, listed, p_text, points
 from stilts.kept_step import MEANINGS
 
-RISES, FALLS, NOT_SHOWN, NO_INTERVAL = "rises", "falls", "not shown", "no interval"
-
-
-def verdict(slope: float, p_adjusted: float) -> str:
-    """What a slope says after Holm's correction, at 5 %."""
-    if pd.isna(p_adjusted):
-        return NO_INTERVAL
-    if p_adjusted > ALPHA:
-        return NOT_SHOWN
-    return RISES if slope > 0 else FALLS
+RISES, FALLS = "rises", "falls"
 
 
 def sentences(
