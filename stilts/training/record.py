@@ -6,10 +6,12 @@ import contextlib
 import logging
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stilts import distributed
 from stilts.distributed import World
 from stilts.errors import StiltsError, Stopped
 from stilts.slurm_job import slurm_job
@@ -52,6 +54,24 @@ class Record:
         """A sign of life, written where the last one is some seconds old; rank 0."""
         if time.time() - self.status.heartbeat > ALIVE_EVERY:
             self.update()
+
+    @contextlib.contextmanager
+    def until_the_end(self) -> Iterator[None]:
+        """However the work within ends, the status says so; where the ranks end together, they leave their group."""
+        try:
+            yield
+        except Stopped as error:
+            self.ended(error)
+            with contextlib.suppress(RuntimeError):  # a rank that ends first may take the others with it (srun)
+                self.world.barrier()
+            distributed.close()
+            raise
+        except BaseException as error:
+            self.ended(error)
+            raise  # without leaving the group, which may wait for ranks that are in a collective
+        if self.world.main:
+            self.attempt.close()
+        distributed.close()
 
     def ended(self, error: BaseException) -> None:
         """Record why the run ended before it was done; any rank may be the first to know."""

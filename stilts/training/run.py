@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from dataclasses import replace
@@ -22,7 +21,7 @@ from stilts.data.text_rows import training_rows
 from stilts.deepspeed_config import read_deepspeed_config, zero_stage
 from stilts.distributed import World
 from stilts.drift import allowed, decisive, differences, listed
-from stilts.errors import StiltsError, Stopped
+from stilts.errors import StiltsError
 from stilts.evaluation.predict import Predictor
 from stilts.evaluation.scoring import ScoreFile, Scorer, score_all
 from stilts.files import write_text
@@ -61,21 +60,8 @@ def execute(settings: RunSettings, folder: Path) -> None:
     """
     world = distributed.setup(settings.training.collective_timeout)
     run = Run(settings, folder, world)
-    try:
-        with run.watchdog:
-            run.go()
-    except Stopped as error:
-        run.record.ended(error)
-        with contextlib.suppress(RuntimeError):  # a rank that ends first may take the others with it (srun)
-            world.barrier()
-        distributed.close()
-        raise
-    except BaseException as error:
-        run.record.ended(error)
-        raise  # without leaving the group, which may wait for ranks that are in a collective
-    if world.main:
-        run.attempt.close()
-    distributed.close()
+    with run.record.until_the_end(), run.watchdog:
+        run.go()
 
 
 class Run:

@@ -19,7 +19,7 @@ from typing import Any
 from stilts import distributed
 from stilts.data.translators import SUFFIX
 from stilts.distributed import World
-from stilts.errors import InputError, Stopped
+from stilts.errors import InputError
 from stilts.files import write_text
 from stilts.provenance import code_version
 from stilts.tasks.translations import SOURCE
@@ -53,20 +53,8 @@ def execute(job: TranslationJob) -> bool:
     world = distributed.setup(PATIENCE)
     world.on_main(job.check)
     run = _Run(job, world)
-    try:
+    with run.record.until_the_end():
         run.go()
-    except Stopped as error:
-        run.record.ended(error)
-        with contextlib.suppress(RuntimeError):  # a rank that ends first may take the others with it (srun)
-            world.barrier()
-        distributed.close()
-        raise
-    except BaseException as error:
-        run.record.ended(error)
-        raise  # without leaving the group, which may wait for ranks that are in a collective
-    if world.main:
-        run.attempt.close()
-    distributed.close()
     return world.main
 
 
