@@ -9,6 +9,23 @@ ALL = "all"  # a target: the mean over targets; a language: over languages
 Row = Mapping[str, Any]
 
 
+def gains_by_step(rows: Sequence[Row]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Question 2: design -> series -> step and gain over targets and languages, from step 0 on; none without gains."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in rows:
+        if (row["of"], row["target"], row["language"]) == ("target", ALL, ALL) and row["gain"] is not None:
+            line = found.setdefault(row["design"], {}).setdefault(row["series"], [(0.0, 0.0)])
+            line.append((float(row["step"]), row["gain"]))
+    return found
+
+
+def doublings(rows: Sequence[Row]) -> list[tuple[Row, str, int]]:
+    """Question 2: the slopes over targets, words for their languages ("" for all), and 0 for all and 1 for a tier."""
+    found = [row for row in rows if row["target"] == ALL and row["slope"] is not None]
+    whole = [(row, "", 0) for row in found if (row["of"], row["language"]) == ("target", ALL)]
+    return whole + [(row, f", {row['language']}", 1) for row in found if row["of"] == "tier"]
+
+
 def kept_above_chance(content: Row) -> dict[str, list[Row]]:
     """Question 3: kind of noise -> the rows of what each recipe keeps above chance (%), over targets and languages."""
     found: dict[str, list[Row]] = {}
@@ -63,3 +80,10 @@ def line_of(row: Row) -> tuple[tuple[float, float], tuple[float, float]] | None:
     slope, middle, height = fit["slope"] / row["sd"], sum(xs) / len(xs), sum(ys) / len(ys)
     low, high = ((x, height + slope * (x - middle)) for x in (min(xs), max(xs)))
     return low, high
+
+
+def through_zero(row: Row) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The ends of the fitted line of question 5 over the cells that there are; both means are 0."""
+    slope = next(fit["slope"] for fit in row["fits"] if fit["name"] == "marginal")
+    xs = [cell["divergence"] for cell in row["points"]]
+    return (min(xs), slope * min(xs)), (max(xs), slope * max(xs))

@@ -24,20 +24,8 @@ from stilts.analysis.domain_factorial import DOMAIN, INTERACTION, LANGUAGE
 from stilts.analysis.families import BENCHMARK
 from stilts.analysis.power import ALPHA
 from stilts.analysis.seeds import INNER_ONLY
-from stilts.analysis.wording import interval_text, listed, p_text, points, span
+from stilts.analysis.wording import interval_text, listed, measure_words, p_text, points, span
 
-WORDS = {
-    "js_divergence": "Jensen-Shannon divergence of words",
-    "a_distance": "proxy A-distance",
-    "mmd": "maximum mean discrepancy of encoder means",
-    "cosine": "cosine distance of encoder means",
-}
-"""Measure -> how a sentence calls it; others have their own names."""
-_SHORT = {
-    "js_divergence": "Jensen-Shannon divergence",
-    "mmd": "maximum mean discrepancy",
-    "cosine": "cosine distance",
-}
 _EFFECTS = {
     DOMAIN: ("Matched domains against mismatched ones", "that a matched domain changes the score"),
     LANGUAGE: ("Intermediate data in a near language against English", "that a near language changes the score"),
@@ -53,7 +41,7 @@ def sentences(rows: Sequence[Row], effects: pd.DataFrame) -> list[str]:
     out = [_shown(row) for row in rows if verdict(row) in (RELATED, CONFOUNDED, ONLY_PARTIAL)]
     rest = [row for row in rows if verdict(row) == NOT_SHOWN]
     if rest:
-        names = listed(_word(row.measure) for row in rest)
+        names = listed(measure_words(row.measure) for row in rest)
         slopes = span(abs(fit.high - fit.low) / 2 for row in rest if (fit := row.fit(MARGINAL)))
         room = f"; 95 % intervals reach {slopes} points a standard deviation to either side" if slopes else ""
         out.append(f"It is not shown that gains go with domain mismatch by {names}{room}.")
@@ -90,19 +78,10 @@ def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, s
     return out
 
 
-def short_word(measure: str) -> str:
-    """How an axis calls a measure."""
-    return _SHORT.get(measure, _word(measure))
-
-
-def _word(measure: str) -> str:
-    return WORDS.get(measure, measure)
-
-
 def _shown(row: Row) -> str:
     marginal, partial = row.fit(MARGINAL), row.fit(PARTIAL)
     assert marginal is not None
-    name = _word(row.measure)
+    name = measure_words(row.measure)
     at = f"over {row.cells} cells of {len(row.tasks)} tasks and {len(row.columns)} targets"
     if verdict(row) == RELATED:
         less = "less" if marginal.slope < 0 else "more"
@@ -123,7 +102,7 @@ def _size(fit: Fit) -> str:
 
 
 def _too_few(rows: Sequence[Row]) -> str:
-    names = listed(_word(row.measure) for row in rows)
+    names = listed(measure_words(row.measure) for row in rows)
     sizes = listed(dict.fromkeys(f"{len(row.tasks)} tasks x {len(row.columns)} targets" for row in rows))
     least = [fit.least_p for row in rows if (fit := row.fit(MARGINAL))]
     if least:

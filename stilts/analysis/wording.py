@@ -6,6 +6,14 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+_MEASURES = {
+    "js_divergence": ("Jensen-Shannon divergence of words", "Jensen-Shannon divergence"),
+    "a_distance": ("proxy A-distance", "proxy A-distance"),
+    "mmd": ("maximum mean discrepancy of encoder means", "maximum mean discrepancy"),
+    "cosine": ("cosine distance of encoder means", "cosine distance"),
+}
+"""A measure of domains -> how a sentence calls it, and how an axis does; others have their own names."""
+
 
 def p_text(p: float) -> str:
     """A p value as papers print it: ".034", "< .001"."""
@@ -20,6 +28,11 @@ def points(value: float) -> str:
 def interval_text(low: float, high: float) -> str:
     """A 95 % interval of differences."""
     return "no interval" if math.isnan(low) else f"95 % {low:+.2f} to {high:+.2f}"
+
+
+def measure_words(measure: str, short: bool = False) -> str:
+    """How a sentence calls a measure of domains; `short`: how an axis does."""
+    return _MEASURES.get(measure, (measure, measure))[short]
 
 
 def span(values: Iterable[float]) -> str:

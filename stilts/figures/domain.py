@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stilts.analysis.wording import p_text
+from stilts.analysis.wording import measure_words, p_text
 from stilts.errors import InputError
 from stilts.figures.style import BASE, COLOURS, COLUMN, SMALLEST, TEXT, new_figure
 
@@ -58,7 +58,6 @@ def domain_scatter(rows: Sequence[Row]) -> Figure | None:
 
 def _panel(axes: Axes, row: Row) -> None:
     from stilts.analysis.domain import MARGINAL
-    from stilts.analysis.domain_words import short_word
 
     fit = row.fit(MARGINAL)
     assert fit is not None
@@ -70,6 +69,6 @@ def _panel(axes: Axes, row: Row) -> None:
     axes.plot(ends, fit.slope * ends, color=BASE, linewidth=0.8)
     axes.axhline(0, color=BASE, linewidth=0.3)
     axes.set_xlim(*ends)
-    axes.set_xlabel(f"{short_word(row.measure)}, standard deviations")
+    axes.set_xlabel(f"{measure_words(row.measure, short=True)}, standard deviations")
     numbers = f"r = {fit.r:+.2f}, p = {p_text(fit.p_holm)}".replace("= <", "<").replace("-", "−")
     axes.set_title(numbers, fontsize=SMALLEST, loc="right")

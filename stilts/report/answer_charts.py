@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stilts.analysis.answer_rows import ALL, Row, by_p, kept_above_chance, levels, line_of, main_target
+from stilts.analysis.answer_rows import (
+    ALL,
+    Row,
+    by_p,
+    doublings,
+    gains_by_step,
+    kept_above_chance,
+    levels,
+    line_of,
+    main_target,
+    through_zero,
+)
+from stilts.analysis.wording import measure_words
 from stilts.report.chart import class_of
 from stilts.report.numbers import points, signed
 from stilts.report.plots import Bar, curves, forest, scatter
@@ -13,6 +25,12 @@ from stilts.report.plots import Bar, curves, forest, scatter
 MOST = 12  # drawings of one question
 MOST_BARS = 30
 SINGLE, SEVERAL = "single", "several"  # kinds of recipes in question 1
+EQUAL_FORMAT = "the same at equal format"
+EFFECTS = {
+    "domain": "matched less mismatched domain", "language": "near language less English",
+    "interaction": "near, matched less mismatched",
+}  # fmt: skip
+"""An effect of the 2 x 2 of question 5 -> its line."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,30 @@ def multitask(content: Row) -> list[Drawing]:
     return out
 
 
+def steps(content: Row) -> list[Drawing]:
+    """Question 2: the gain over the steps, a drawing a design, and the points of a doubling over all and by tier."""
+    out = []
+    for design, lines in gains_by_step(content["curves"]).items():
+        what = f"Gain over step 0 ({design}), mean over targets and languages"
+        said = "; ".join(
+            f"{series} {', '.join(f'{signed(gain)} at {step:,.0f}' for step, gain in line)}"
+            for series, line in lines.items()
+        )
+        drawn = curves(f"{what}: {said}", list(lines.values()), "optimizer steps", "points")
+        key = [(class_of(number), series) for number, series in enumerate(lines)]
+        out.append(Drawing(drawn, f"{what}, in points.", key))
+    bars, cut = largest([
+        Bar(f"{row['series']} ({row['design']}){of}", row["slope"], row["low"], row["high"], group)
+        for row, of, group in doublings(content["slopes"])
+    ])  # fmt: skip
+    if bars:
+        what = "Gain of a doubling of the steps, in points"
+        key = [(class_of(group), name) for group, name in ((0, "all languages"), (1, "by pretraining text"))
+               if any(bar.group == group for bar in bars)]  # fmt: skip
+        out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}.", key))
+    return out
+
+
 def noise(content: Row) -> list[Drawing]:
     """Question 3: the share of the score that is kept, and the score against the level of each kind."""
     out = []
@@ -89,6 +131,35 @@ def typology(content: Row) -> list[Drawing]:
     return out
 
 
+def domain(content: Row) -> list[Drawing]:
+    """Question 5: what each measure costs, the cells of the one with the smallest p, and the effects of the 2 x 2."""
+    out = []
+    rows = [row for row in content["rows"] if row["fits"]]
+    bars = [
+        Bar(EQUAL_FORMAT if fit["name"] == "partial" else measure_words(row["measure"], short=True),
+            fit["slope"], fit["low"], fit["high"], int(fit["name"] == "partial"))
+        for row in rows for fit in row["fits"]
+    ]  # fmt: skip
+    if bars:
+        what = "Gain for a standard deviation further apart, in points"
+        intervals = "; lines are 95 % intervals of permutations" if any(bar.low is not None for bar in bars) else ""
+        out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{intervals}."))
+        row = min(rows, key=lambda one: next(fit["p"] for fit in one["fits"] if fit["name"] == "marginal"))
+        cells = [(f"{one['task']}, {one['column']}", one["divergence"], one["gain"]) for one in row["points"]]
+        name = measure_words(row["measure"], short=True)
+        what = f"Gain against {name}, less what tasks and targets have of their own"
+        said = "; ".join(f"{cell} {signed(gain)}" for cell, _, gain in sorted(cells, key=lambda one: one[1]))
+        drawn = scatter(f"{what}, near ones first: {said}", [("", x, y) for _, x, y in cells], through_zero(row),
+                        ("standard deviations", "points"))  # fmt: skip
+        out.append(Drawing(drawn, f"{what}: {row['verdict']}."))
+    effects = [row for row in content["effects"] if row["target"] == main_target(content["effects"])[0]]
+    bars = [Bar(EFFECTS[row["effect"]], row["estimate"], row["low"], row["high"]) for row in effects]
+    if bars:
+        what = f"The 2 x 2, {main_target(content['effects'])[1]}, in points"
+        out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}."))
+    return out
+
+
 def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
     """As many bars as a drawing holds, in their order, those furthest from 0; and words for what is left out."""
     if len(bars) <= MOST_BARS:
@@ -105,4 +176,6 @@ def _said(what: str, bars: Sequence[Bar]) -> str:
     return f"{what}: {', '.join(f'{bar.name} {signed(bar.value, 2)}' for bar in bars)}"
 
 
-_OF: dict[str, Callable[[Row], list[Drawing]]] = {"multitask": multitask, "noise": noise, "typology": typology}
+_OF: dict[str, Callable[[Row], list[Drawing]]] = {
+    "multitask": multitask, "steps": steps, "noise": noise, "typology": typology, "domain": domain,
+}  # fmt: skip

@@ -1,74 +1,57 @@
-"""Three questions end to end on the sample: what was planted is found with its sign, and nothing where nothing is.
+"""Four questions end to end on the sample: what was planted is found with its sign, and nothing where nothing is.
 
 Planted by what the study trains, not by numbers: see the head of `studies/questions.yaml`. In the null study the same
-recipes train two steps only, so they are equal in all but their seeds.
+recipes train two steps only, so they are equal in all but their seeds; where steps are the question, they train at a
+rate at which nothing is learnt.
 """
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cases
 import pytest
-from harness import run_ranks
-
-from stilts.config import Study
-from stilts.data.prepare import prepare
-from stilts.sample import generate
-from stilts.settings import load_yaml, read
-from stilts.study.collect import collect
-from stilts.study.plan import Plan, expand
-from stilts.study.write import write
+from sample_study import Answers, answered, sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a fixture trains a whole study: two minutes on idle cores
 
-STUDY = Path(__file__).parents[2] / "studies" / "questions.yaml"
+STUDY = "questions.yaml"
 LANGUAGES = 24
 NOTHING = [f"intermediate.{recipe}.budget={{steps: 2}}" for recipe in (1, 2, 3)]
-Answers = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("questions") / "data"
-    generate(out, seed=1, languages=LANGUAGES, pretrained=False)
-    (out / "languages.json").unlink()  # no analysis may read what the languages were made with
-    return out
-
-
-def answered(data: Path, name: str, *overrides: str) -> Answers:
-    """What `collect` writes about the questions after all runs of the study, two at a time."""
-    words = [f"name={name}", f"output_dir={data.parent}", f"data.root={data}", f"data.cache_dir={data.parent / 'sets'}",
-             f"model.name={data / 'model_random'}", *overrides]  # fmt: skip
-    plan = expand(read(Study, load_yaml(STUDY, words), ""))
-    prepare(plan.study, plan.specs, plan.features, progress=False)
-    write(plan, "")
-    for kind in ("intermediate", "target"):
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda run: execute(plan, run), [run.run for run in plan.runs if run.kind == kind]))
-    found = collect(plan)
-    assert (found.missing, found.noisy_missing, found.problems) == ([], [], [])
-    content: Answers = json.loads((found.folder / "answers.json").read_text(encoding="utf-8"))
-    assert {"multitask", "noise", "typology"} <= set(content["answers"])
-    return content["answers"]
-
-
-def execute(plan: Plan, run: str) -> None:
-    folder = plan.run_folder(run)
-    run_ranks(cases.run_file, 1, plan.folder / "logs" / run, str(folder / "run.yaml"), timeout=500)
+    return sample(tmp_path_factory.mktemp("questions") / "data", LANGUAGES)
 
 
 @pytest.fixture(scope="module")
 def planted(data: Path) -> Answers:
-    return answered(data, "planted")
+    return answered(STUDY, data, "planted")
 
 
 @pytest.fixture(scope="module")
 def null(data: Path) -> Answers:
-    return answered(data, "nothing", *NOTHING)
+    return answered(STUDY, data, "nothing", *NOTHING)
+
+
+def kept(data: Path, name: str, rate: float) -> Answers:
+    """Question 2 of the same study: supertags after several numbers of steps, one trunk for each of four seeds."""
+    return answered(
+        STUDY, data, name, "intermediate=[{name: none}, {name: ccg, tasks: [ccg], keep_steps: [0, 10, 30, 90]}]",
+        "target.languages=[en, qah, qap]", "target.seeds=[1]", "evaluation.conditions=[clean]", "seeds=[1, 2, 3, 4]",
+        f"training.learning_rate={rate}", "target.per_task.udpos.learning_rate=1e-3",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def planted_steps(data: Path) -> Answers:
+    return kept(data, "planted_steps", 1e-3)
+
+
+@pytest.fixture(scope="module")
+def null_steps(data: Path) -> Answers:
+    return kept(data, "nothing_steps", 1e-6)
 
 
 def gains(answers: Answers) -> dict[str, dict[str, Any]]:
@@ -82,6 +65,13 @@ def slopes(answers: Answers) -> dict[str, dict[str, Any]]:
 
 def distances(answers: Answers) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["recipe"], row["kind"]): row for row in answers["typology"]["rows"] if row["outcome"] == "gain"}
+
+
+def doubling(answers: Answers) -> dict[str, Any]:
+    """The slope on the doublings of the steps, over targets and languages."""
+    (row,) = (row for row in answers["steps"]["slopes"]
+              if (row["of"], row["target"], row["language"]) == ("target", "udpos", "all"))  # fmt: skip
+    return dict(row)
 
 
 def test_question_1_finds_the_task_that_helps_and_the_one_that_does_not(planted: Answers) -> None:
@@ -105,6 +95,22 @@ def test_question_1_claims_nothing_where_nothing_was_taught(null: Answers) -> No
     (best,) = null["multitask"]["best_single"]
     assert best["verdict"] not in ("supported", "reversed")
     assert null["multitask"]["answer"][0].startswith("Not shown to beat the best single task: ccg+snli")
+
+
+def test_question_2_finds_that_the_gain_rises_with_the_steps(planted_steps: Answers) -> None:
+    row = doubling(planted_steps)
+    assert row["low"] > 0
+    assert (row["design"], row["df"], row["verdict"]) == ("trunk_cooldown", 3, "rises")
+    start = "ccg (trunk_cooldown): the gain rises with the steps: +"
+    assert planted_steps["steps"]["answer"][0].startswith(start)
+
+
+def test_question_2_claims_nothing_where_nothing_was_taught(null_steps: Answers) -> None:
+    row = doubling(null_steps)
+    assert row["verdict"] == "not shown"
+    assert abs(row["slope"]) < 0.5
+    assert " rises " not in null_steps["steps"]["answer"][0]
+    assert " falls " not in null_steps["steps"]["answer"][0]
 
 
 def test_question_3_finds_that_what_words_gave_goes_with_the_words(planted: Answers) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from made_up import delta, make_plan, make_up, write_deltas, write_statistics
-from made_up_answers import answers
+from made_up_answers import ORDER, answers
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -145,7 +145,7 @@ def test_provenance_opens_with_the_keyboard_and_gives_the_focus_back(page):
 
 def test_the_questions_have_sections_that_sort(page):
     names = [one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "section[id^=q-]")]
-    assert names == ["q-multitask", "q-noise", "q-typology"]
+    assert names == [f"q-{name}" for name in ORDER]
     assert len(page.find_elements(By.CSS_SELECTOR, "#q-multitask svg[role=img]")) == 2
     page.find_elements(By.CSS_SELECTOR, "#q-multitask-1 thead button")[-1].click()
     shown = [float(text.split()[0].replace("−", "-")) for text in column(page, "q-multitask-1", -1)]

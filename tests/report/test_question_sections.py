@@ -8,7 +8,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from made_up_answers import GAINS, LANGUAGES, answers
+from made_up_answers import GAINS, LANGUAGES, ORDER, answers
 
 from stilts.analysis.answer_rows import line_of
 from stilts.report.answer_charts import MOST, MOST_BARS, drawings, largest
@@ -36,21 +36,21 @@ def drawn(svg):
 
 def test_each_question_has_its_words_tables_and_drawings(tmp_path, content):
     found = written(tmp_path, content)
-    assert [one.name for one in found.sections] == ["multitask", "noise", "typology"]
-    multitask, noise, typology = found.sections
+    assert [one.name for one in found.sections] == list(ORDER)
+    multitask, _, noise, typology, _ = found.sections
     assert multitask.sentences[0].startswith("all<&> (3 tasks): on average over targets +")
     assert multitask.sentences[0].endswith("several tasks beat the best single one, whichever that is.")
     captions = [table.caption for one in found.sections for table in one.tables]
     assert len(set(captions)) == len(captions)  # they name regions
     assert captions[0] == "Several intermediate tasks against each alone: gain"
-    assert captions[-1] == "Distance to English: table 1"
+    assert "Distance to English: table 1" in captions
     assert noise.sentences[0].startswith(
         "Multilingual against English intermediate training (many against english): of"
     )
     assert "−" in typology.tables[0].rows[0][4].text or "+" in typology.tables[0].rows[0][4].text
     assert not any(re.search(r"(^| )-\d", text) for one in found.sections for text in (*one.sentences, *one.notes))
     assert all(one.drawings for one in found.sections)
-    assert all(note[0].isupper() and note.endswith(".") for one in found.sections for note in one.notes)
+    assert all(not note[0].islower() and note.endswith(".") for one in found.sections for note in one.notes)
 
 
 def test_columns_of_numbers_sort_as_such(tmp_path, content):
@@ -121,6 +121,40 @@ def test_the_drawings_say_what_they_show(content):
     assert drawings("another", {}) == []
 
 
+def test_the_drawings_of_steps_name_their_design(content):
+    trunk, separate, doubled = drawings("steps", content["answers"]["steps"])
+    assert trunk.caption == "Gain over step 0 (trunk_cooldown), mean over targets and languages, in points."
+    label = drawn(separate.svg).get("aria-label")
+    assert label.startswith("Gain over step 0 (separate_runs), mean over targets and languages: whole<> 0.0 at 0, +0.")
+    assert [float(x) for x in re.findall(r"at (\d+)", label)] == [0, 100, 200, 800]
+    assert doubled.caption == "Gain of a doubling of the steps, in points; lines are 95 % intervals over seeds."
+    found = dict(re.findall(r"(\w+<?>? \([a-z_]+\)) ([+−][\d.]+)", drawn(doubled.svg).get("aria-label")))
+    assert float(found["snli (trunk_cooldown)"]) == pytest.approx(1.0, abs=0.25)
+    assert float(found["whole<> (separate_runs)"]) == pytest.approx(0.5, abs=0.25)
+    assert [name for _, name in doubled.key] == ["all languages", "by pretraining text"]
+
+
+def test_steps_without_a_baseline_have_no_gains_to_draw(content):
+    own = content["answers"]["steps"]
+    bare = {**own, "curves": [{**row, "gain": None} for row in own["curves"]]}
+    assert [one.caption[:18] for one in drawings("steps", bare)] == ["Gain of a doubling"]
+
+
+def test_the_drawings_of_domains_show_the_cells_and_the_two_by_two(content):
+    own = content["answers"]["domain"]
+    slopes, cells, effects = drawings("domain", own)
+    assert "maximum mean discrepancy −" in drawn(slopes.svg).get("aria-label")
+    (line,) = [one for one in drawn(cells.svg).iter(f"{SVG}line") if one.get("class") == "line s1"]
+    assert float(line.get("y2")) > float(line.get("y1"))  # down, as gains fade
+    assert len([one for one in drawn(cells.svg).iter(f"{SVG}circle") if one.get("class") == "dot"]) == 25
+    assert drawn(cells.svg).get("aria-label").count(";") == 24
+    said = drawn(effects.svg).get("aria-label")
+    assert said.startswith("The 2 x 2, mean over targets, in points: matched less mismatched domain +")
+    assert float(re.search(r"near, matched less mismatched ([+−][\d.]+)", said)[1]) == pytest.approx(3.0, abs=0.7)
+    without = drawings("domain", {**own, "rows": [], "effects": []})
+    assert without == []
+
+
 def test_of_many_recipes_the_furthest_from_zero_are_drawn():
     bars = [Bar(str(number), number - 20.0, None, None) for number in range(60)]
     kept, cut = largest(bars)
@@ -145,11 +179,11 @@ def test_the_page_has_the_sections_and_names_what_is_not_answered(plan, content)
     path = plan.folder / "results" / "answers.json"
     path.write_text(json.dumps(content))
     page = render(read_results(plan))
-    assert page.count('<section id="q-') == 3
-    assert page.count('<li><a href="#q-') == 3
+    assert page.count('<section id="q-') == len(ORDER)
+    assert page.count('<li><a href="#q-') == len(ORDER)
     assert "all&lt;&amp;&gt; (3 tasks)" in page
     assert "all<&>" not in page
-    assert "<dd>Domain: no &lt;text&gt;; expected some.</dd>" in page
+    assert "<dd>Another: no &lt;text&gt;; expected some.</dd>" in page
     path.write_text(json.dumps({"answers": {}, "unanswered": {}}))
     without = render(read_results(plan))
     assert "q-multitask" not in without
