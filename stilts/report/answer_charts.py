@@ -89,6 +89,17 @@ def typology(content: Row) -> list[Drawing]:
     return out
 
 
+def domain(content: Row) -> list[Drawing]:
+    """Question 5: the effects of the 2 x 2, where the study has one."""
+    target, where = main_target(content["effects"])
+    rows = [row for row in content["effects"] if row["target"] == target]
+    bars = [Bar(row["effect"], row["estimate"], row["low"], row["high"]) for row in rows]
+    if not bars:
+        return []
+    what = f"Matched less mismatched domain, near less English data, and their interaction, {where}, in points"
+    return [Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}.")]
+
+
 def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
     """As many bars as a drawing holds, in their order, those furthest from 0; and words for what is left out."""
     if len(bars) <= MOST_BARS:
@@ -105,4 +116,6 @@ def _said(what: str, bars: Sequence[Bar]) -> str:
     return f"{what}: {', '.join(f'{bar.name} {signed(bar.value, 2)}' for bar in bars)}"
 
 
-_OF: dict[str, Callable[[Row], list[Drawing]]] = {"multitask": multitask, "noise": noise, "typology": typology}
+_OF: dict[str, Callable[[Row], list[Drawing]]] = {
+    "multitask": multitask, "noise": noise, "typology": typology, "domain": domain,
+}  # fmt: skip

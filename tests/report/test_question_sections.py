@@ -121,6 +121,16 @@ def test_the_drawings_say_what_they_show(content):
     assert drawings("another", {}) == []
 
 
+def test_the_two_by_two_is_drawn_where_there_is_one():
+    effects = [{"effect": name, "target": "tydiqa", "estimate": value, "low": value - 1, "high": value + 1}
+               for name, value in (("domain", 4.0), ("language", -0.5), ("interaction", 1.5))]  # fmt: skip
+    (two_by_two,) = drawings("domain", {"effects": effects})
+    assert two_by_two.caption.endswith(", tydiqa, in points; lines are 95 % intervals over seeds.")
+    label = drawn(two_by_two.svg).get("aria-label")
+    assert label.endswith(": domain +4.00, language −0.50, interaction +1.50")
+    assert drawings("domain", {"effects": []}) == []
+
+
 def test_of_many_recipes_the_furthest_from_zero_are_drawn():
     bars = [Bar(str(number), number - 20.0, None, None) for number in range(60)]
     kept, cut = largest(bars)
