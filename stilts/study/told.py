@@ -46,6 +46,12 @@ def _recipes(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     return {"recipes": {name: "+".join(own) for name, own in tasks.items() if own}}
 
 
+def _multitask(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """The same; recipes on translated data are neither one task more nor several, so they have none here."""
+    found: dict[str, str] = _recipes(plan, recipes)["recipes"]
+    return {"recipes": {**found, **{one.name: "" for one in recipes if one.translated_from}}}
+
+
 def _noise(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     """The recipes that are not on English alone, and the English ones matched with them."""
     many = [one for one in recipes if _is_multilingual(one)]
@@ -78,5 +84,5 @@ def _domain(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 _OWN: dict[str, Callable[[Plan, Sequence[Recipe]], dict[str, Any]]] = {
-    "multitask": _recipes, "domain": _domain, "noise": _noise, "typology": _typology,
+    "multitask": _multitask, "domain": _domain, "noise": _noise, "typology": _typology,
 }  # fmt: skip

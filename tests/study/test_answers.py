@@ -183,8 +183,11 @@ def test_translated_recipes_are_multilingual_and_matched_with_the_english_one(ma
         {"name": "none"}, {"name": "q", "tasks": ["squad_v1"], "budget": STEPS},
         {"name": "two", **translated, "budget": STEPS}, {"name": "longer", **translated, "budget": {"steps": 20}},
     ]  # fmt: skip
-    found = told(make_plan(intermediate=recipes), "noise", QUESTIONS["noise"], {recipe["name"] for recipe in recipes})
+    plan, names = make_plan(intermediate=recipes), {recipe["name"] for recipe in recipes}
+    found = told(plan, "noise", QUESTIONS["noise"], names)
     assert found == {"baseline": "none", "multilingual": ["two", "longer"], "pairs": {"two": "q"}}
+    found = told(plan, "multitask", QUESTIONS["multitask"], names)
+    assert found["recipes"] == {"q": "squad_v1", "two": "", "longer": ""}
 
 
 class MadeUp(Answer):

@@ -135,6 +135,7 @@ def test_the_study_of_noise_has_english_and_multilingual_recipes_that_match() ->
     assert set(found["pairs"]) == set(found["multilingual"])
     runs = {run.recipe: run for run in plan.runs if run.kind == "intermediate"}
     assert {(run.training.max_steps, run.training.batch_size) for run in runs.values()} == {(80, 32)}
+    assert len(plan.study.seeds) > 1
     assert trained_on(runs["english+translated"]) == f"squad_v1 (en -> en, {TRANSLATED})"
 
 
