@@ -175,6 +175,14 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class TwoByTwo:
+    """What recipes named matched-english, matched-near, mismatched-english and mismatched-near are compared on."""
+
+    near: list[str] = setting([], "languages that the near recipes' language is near to; default all that are scored")
+    targets: list[str] = setting([], "targets whose domain the matched recipes have; default all")
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What is scored, and on which set checkpoints are chosen."""
 
@@ -183,8 +191,10 @@ class Evaluation:
     conditions: list[str | Condition] = setting(
         [CLEAN], "input conditions: clean, and kinds of noise with their levels"
     )
-    domain: bool = setting(
-        False, "measure how far each intermediate task's data are from each target's (results/domain.csv)"
+    domain: bool | TwoByTwo = setting(
+        False,
+        "measure how far each intermediate task's data are from each target's (results/domain.csv); a mapping says too "
+        "where the 2 x 2 of domain and language is scored",
     )
 
 

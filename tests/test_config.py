@@ -23,6 +23,7 @@ from stilts.config import (
     Target,
     TargetTask,
     Training,
+    TwoByTwo,
     load_run,
     load_study,
 )  # fmt: skip
@@ -41,6 +42,7 @@ SURFACE = {
     Target: "tasks languages benchmark per_task seeds keep_models",
     RetrievalSettings: "layer pooling query_side tuned_on",
     Evaluation: "split selection conditions domain",
+    TwoByTwo: "near targets",
     ModelSettings: "name revision dtype",
     Launch: "backend profile processes nodes parallel_runs gpu_memory_gib tflops",
 }

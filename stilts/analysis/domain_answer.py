@@ -25,6 +25,9 @@ from stilts.settings import plain, setting
 _HEADER = ("measure", "tasks x targets", "cells", "slope", "95 %", "p (Holm)", "at equal format", "95 %", "p (Holm)",
            "verdict")  # fmt: skip
 
+NAMED = 6
+"""Languages or targets that a note names; of more it says how many."""
+
 
 @dataclass
 class DomainSettings:
@@ -38,6 +41,7 @@ class DomainSettings:
     )
     languages: list[str] = setting([], "languages that gains are averaged over; default all of a target")
     near: list[str] = setting([], "languages that the 2 x 2 is scored in; default those of `languages`")
+    targets: list[str] = setting([], "targets that the 2 x 2 is scored on; default all")
     permutations: int = setting(10_000, "of rows and columns, at most", minimum=99)
     seed: int = setting(0, "of the permutations")
 
@@ -96,12 +100,13 @@ def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:
             "no measures and no recipes of the 2 x 2", "one of them", "add measures=results/domain.csv or cells=..."
         )
     rows, more = _rows(_in(scores, settings.languages), settings, names) if settings.measures else ([], [])
-    effects, by_cell = pd.DataFrame(), pd.DataFrame()
+    effects, by_cell, scored = pd.DataFrame(), pd.DataFrame(), ""
     if four:
-        runs = runs_of(_in(scores, settings.near or settings.languages), "")
+        own = _on(_in(scores, settings.near or settings.languages), settings.targets)
+        runs, scored = runs_of(own, ""), f"in {_few(own['language'])} on {_few(own['target'])}"
         effects, by_cell = factorial(runs, four), means(runs, four)
     return DomainAnswer(
-        "domain", sentences(rows, effects), rows, effects, by_cell, [*more, *notes(rows, effects, four)]
+        "domain", sentences(rows, effects), rows, effects, by_cell, [*more, *notes(rows, effects, four, scored)]
     )
 
 
@@ -132,6 +137,20 @@ def _in(scores: pd.DataFrame, languages: list[str]) -> pd.DataFrame:
         if language not in set(scores["language"]):
             raise InputError(f"no score in {language!r}", "languages of the table", "change languages or near")
     return scores[scores["language"].isin(languages)] if languages else scores
+
+
+def _on(scores: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
+    for target in targets:
+        if target not in set(scores["target"]):
+            raise InputError(f"no score of {target!r} in the languages of the 2 x 2", "targets of the table",
+                             "change targets or near")  # fmt: skip
+    return scores[scores["target"].isin(targets)] if targets else scores
+
+
+def _few(names: pd.Series) -> str:
+    """The names, or how many there are."""
+    known = list(dict.fromkeys(names))
+    return ", ".join(known) if len(known) <= NAMED else f"{len(known)} {names.name}s"
 
 
 def _line(row: Row) -> tuple[str, ...]:

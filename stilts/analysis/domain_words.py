@@ -51,8 +51,8 @@ def sentences(rows: Sequence[Row], effects: pd.DataFrame) -> list[str]:
     return out + _two_by_two(effects)
 
 
-def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, str], str]) -> list[str]:
-    """What was left out, and on what the numbers rest."""
+def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, str], str], scored: str) -> list[str]:
+    """What was left out, and on what the numbers rest; `scored` says where the 2 x 2 is, as "in fi on tydiqa"."""
     out = []
     if rows:
         out.append(
@@ -70,8 +70,8 @@ def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, s
     if four:
         names = ", ".join(f"{' '.join(cell)} is {name}" for cell, name in four.items())
         out.append(
-            f"2 x 2: {names}; intervals are over seeds, languages and test sets as they are, and variances are pooled "
-            "over the four recipes; whether those are alike in size and translation is not seen here"
+            f"2 x 2: {names}; scored {scored}; intervals are over seeds, languages and test sets as they are, and "
+            "variances are pooled over the four recipes; whether those are alike in size and translation is not seen"
         )
         if len(effects) and (effects["scope"] == INNER_ONLY).any():
             out.append("intervals of the 2 x 2 are over target seeds only: nothing is said about another first phase")

@@ -81,11 +81,16 @@ def task_sets(recipes: Sequence[str], names: Names) -> list[TaskSet]:
 
 
 def singles_for(sets: Sequence[TaskSet], arm: str) -> list[TaskSet]:
-    """The single tasks that a recipe of this arm is held against: those of its arm, else those without one."""
+    """The single tasks that a recipe of this arm is held against: those of its arm, else those without one.
+
+    Of two recipes of one task and arm it is the first.
+    """
     found: dict[tuple[str, ...], TaskSet] = {}
     for one in sets:
-        if one.kind == SINGLE and (one.arm == arm or (one.arm == "" and one.tasks not in found)):
-            found[one.tasks] = one
+        if one.kind == SINGLE and one.arm in (arm, ""):
+            known = found.get(one.tasks)
+            if known is None or known.arm != arm == one.arm:
+                found[one.tasks] = one
     return list(found.values())
 
 

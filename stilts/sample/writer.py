@@ -10,6 +10,7 @@ from stilts.sample import files, files_choice, files_retrieval, files_tagging
 from stilts.sample.files_span import write_conllu, write_squad
 from stilts.sample.language import Language
 from stilts.sample.sets import ANLI_ROUNDS, SIZES, TEXT, Sets
+from stilts.tasks.translations import WRITTEN
 
 CORPUS = "mlm_text/sample"
 _MNLI = {"train": ("train", 0, 1), "dev": ("dev_matched", 100_000, 5)}
@@ -33,6 +34,16 @@ _CHOICE: dict[str, tuple[files_choice.Writer, Mapping[str, str]]] = {
     ),
     "copa": (files_choice.write_copa, {"train": "copa/train-en.jsonl", "dev": "copa/val-en.jsonl"}),
 }
+_SQUAD = {"squad_v1": ("1.1", "1.1"), "squad_v2": ("v2.0", "2.0")}
+"""Version that a file says, and that its name has."""
+TRANSLATED, NEAR = "qah", "qad"
+"""The language that training sets are translated into, and the one it is near to: both have the verb first, adjectives
+before nouns and Latin letters, and NEAR has 60 % of its words from either of TRANSLATED and the base language. So what
+makes TRANSLATED nearer is the order of words; no two languages of the design that agree in all this share more."""
+_ABOUT = """The training sets of squad_v1 and commonsenseqa, row by row worded in {code}. They stand for machine
+translations (translated_from: {base}, languages: [{code}]) without a translator's mistakes. {code} is near to {near}:
+both put the verb first, and {near} shares as many words with {code} as with {base}.
+"""
 
 
 def write_sets(root: Path, sets: Sets, languages: Sequence[Language]) -> None:
@@ -45,6 +56,7 @@ def write_sets(root: Path, sets: Sets, languages: Sequence[Language]) -> None:
     writer.entities_and_supertags()
     writer.questions()
     writer.choices()
+    writer.translations()
     writer.retrieval()
     for language in languages[1:]:
         files.write_aligned(root / "tatoeba", sets.items["tatoeba", "test", ""], language, languages[0])
@@ -114,10 +126,9 @@ class _Writer:
             files_tagging.write_ccg(path, self.items("ccg", split), self.base, orders.get(("ccg", split)))
 
     def questions(self) -> None:
-        for task, version, name in (("squad_v1", "1.1", "1.1"), ("squad_v2", "v2.0", "2.0")):
+        for task in _SQUAD:
             for split in SIZES[task]:
-                path = self.root / f"squad/{split}-v{name}.json"
-                write_squad(path, self.items(task, split), self.base, f"{task} {split}", version, task == "squad_v2")
+                self.squad(self.root, task, split, self.base)
         for language in self.languages:
             code = language.code
             for split in SIZES["mlqa"]:
@@ -133,6 +144,12 @@ class _Writer:
                 path = self.root / f"tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{code}.{split}.json"
                 write_squad(path, self.items("tydiqa", split, code), language, key, f"TyDiQA-GoldP-1.1-{split}")
 
+    def squad(self, root: Path, task: str, split: str, language: Language) -> None:
+        """Ids and titles are the same in every language."""
+        version, name = _SQUAD[task]
+        path, items = root / f"squad/{split}-v{name}.json", self.items(task, split)
+        write_squad(path, items, language, f"{task} {split}", version, no_answers=task == "squad_v2")
+
     def choices(self) -> None:
         for task, (write, paths) in _CHOICE.items():
             for split, path in paths.items():
@@ -142,6 +159,17 @@ class _Writer:
             folder, code = self.root / "xcopa/data" / language.code, language.code
             files_choice.write_copa(folder / f"val.{code}.jsonl", self.items("copa", "dev"), language, "val")
             files_choice.write_copa(folder / f"test.{code}.jsonl", self.items("xcopa", "test"), language, "test")
+
+    def translations(self) -> None:
+        """Two training sets in TRANSLATED, where the sample has that language: the same items in the same order."""
+        for language in self.languages:
+            if language.code == TRANSLATED:
+                root = self.root / WRITTEN.format(source=self.base.code, language=language.code)
+                self.squad(root, "squad_v1", "train", language)
+                write, paths = _CHOICE["commonsenseqa"]
+                write(root / paths["train"], self.items("commonsenseqa", "train"), language, "train")
+                about = _ABOUT.format(code=language.code, base=self.base.code, near=NEAR)
+                files.write_lines(root / "README.txt", about.splitlines())
 
     def retrieval(self) -> None:
         for language in self.languages[1:]:

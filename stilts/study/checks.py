@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stilts.config import Recipe, RetrievalSettings, Study
+from stilts.config import Recipe, RetrievalSettings, Study, TwoByTwo
 from stilts.deepspeed_config import read_deepspeed_config
 from stilts.errors import InputError
 from stilts.settings import unknown
@@ -40,6 +40,7 @@ def check_study(study: Study) -> None:
     _check_data(study)
     _check_average(study)
     check_conditions(study)
+    _check_two_by_two(study)
 
 
 def not_in_this_version(study: Study) -> list[str]:
@@ -153,6 +154,20 @@ def _check_targets(study: Study) -> None:
         for name in target.languages:
             if name not in chosen:
                 raise unknown(f"task {name!r} in target.languages", name, chosen, "add it to target.tasks or remove it")
+
+
+def _check_two_by_two(study: Study) -> None:
+    given, where = study.evaluation.domain, "evaluation.domain"
+    if not isinstance(given, TwoByTwo):
+        return
+    chosen, scored = study.target.tasks or target_tasks(study.target.benchmark), study.target.languages
+    for name in given.targets:
+        if name not in chosen:
+            raise unknown(f"task {name!r} in {where}.targets", name, chosen, "name targets of the study")
+    for code in given.near:
+        check_language(code)
+        if isinstance(scored, list) and scored and code not in scored:
+            raise InputError(f"{where}.near has {code!r}", f"one that is scored: {', '.join(scored)}", "change it")
 
 
 def _check_average(study: Study) -> None:

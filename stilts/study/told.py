@@ -12,7 +12,7 @@ from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.questions import Question
 from stilts.analysis.typology_answer import MEASURED
 from stilts.analysis.uriel import uriel_code
-from stilts.config import Recipe
+from stilts.config import Recipe, TwoByTwo
 from stilts.study.plan import Plan
 from stilts.tasks import MLM
 
@@ -46,6 +46,12 @@ def _recipes(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     return {"recipes": {name: "+".join(own) for name, own in tasks.items() if own}}
 
 
+def _multitask(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """The same; recipes on translated data are neither one task more nor several, so they have none here."""
+    found: dict[str, str] = _recipes(plan, recipes)["recipes"]
+    return {"recipes": {**found, **{one.name: "" for one in recipes if one.translated_from}}}
+
+
 def _noise(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
     """The recipes that are not on English alone, and the English ones matched with them."""
     many = [one for one in recipes if _is_multilingual(one)]
@@ -71,10 +77,12 @@ def _typology(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 def _domain(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
-    """What the recipes on English data train on; those that are named as a cell of the 2 x 2 are compared there."""
-    return _recipes(plan, [one for one in recipes if not one.translated_from and cell_of(one.name) is None])
+    """What the recipes on English data train on, those of the 2 x 2 left out; and what the 2 x 2 is scored on."""
+    found = _recipes(plan, [one for one in recipes if not one.translated_from and cell_of(one.name) is None])
+    given = plan.study.evaluation.domain
+    return {**found, "near": given.near, "targets": given.targets} if isinstance(given, TwoByTwo) else found
 
 
 _OWN: dict[str, Callable[[Plan, Sequence[Recipe]], dict[str, Any]]] = {
-    "multitask": _recipes, "domain": _domain, "noise": _noise, "typology": _typology,
+    "multitask": _multitask, "domain": _domain, "noise": _noise, "typology": _typology,
 }  # fmt: skip

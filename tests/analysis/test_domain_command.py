@@ -218,6 +218,19 @@ def test_cells_and_languages_may_be_named(call, tmp_path: Path) -> None:
     assert shown == pytest.approx(mean.to_dict())
 
 
+def test_the_two_by_two_is_scored_on_the_targets_whose_domain_is_matched(call, tmp_path: Path) -> None:
+    table = two_by_two(tmp_path)
+    table.loc[table["target"] == "xnli", "value"] = 0.0
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    answer = json.loads(asked(call, tmp_path, "near=[fi]", "targets=[tydiqa]", "--json")[1])
+    assert {row["target"] for row in answer["effects"]} == {"tydiqa"}
+    assert answer["answer"][0].startswith("Matched domains against mismatched ones (tydiqa): +")
+    assert "; scored in fi on tydiqa; " in answer["notes"][0]
+    assert "; scored in fi, sw on xnli, tydiqa; " in json.loads(asked(call, tmp_path, "--json")[1])["notes"][0]
+    code, _, err = asked(call, tmp_path, "targets=[mlqa]")
+    assert (code, "no score of 'mlqa'" in err) == (2, True)
+
+
 def test_one_seed_gives_no_interval(tmp_path: Path) -> None:
     table = two_by_two(tmp_path)
     table[table["intermediate_seed"] == 0].to_csv(tmp_path / "scores.csv", index=False)

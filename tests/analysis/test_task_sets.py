@@ -58,6 +58,13 @@ def test_single_tasks_of_an_arm_go_before_those_of_none():
     assert [one.recipe for one in singles_for(found, "examples")] == ["a", "b--examples"]
 
 
+def test_of_two_recipes_of_one_task_and_arm_the_first_is_held_against():
+    given = {"x": ("a",), "again": ("a",), "again--steps": ("a",), "once more--steps": ("a",)}
+    found = sets_of(["none", "x", "again", "again--steps", "once more--steps"], given)
+    assert [one.recipe for one in singles_for(found, "")] == ["x"]
+    assert [one.recipe for one in singles_for(found, "steps")] == ["again--steps"]
+
+
 def test_the_column_arm_and_a_file_s_arms_name_recipes():
     rows = pd.DataFrame({"recipe": ["a", "b", "c", "d--x"], "arm": ["x", "", "", "x"]})
     assert labelled(rows, {"a": "y", "b": "y"})["recipe"].tolist() == ["a--x", "b--y", "c", "d--x"]

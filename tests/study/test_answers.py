@@ -171,6 +171,23 @@ def test_the_question_of_domains_is_told_the_tasks_of_english_recipes(make_plan)
     measures.touch()
     found = told(plan, "domain", QUESTIONS["domain"], {recipe["name"] for recipe in recipes})
     assert found == {"baseline": "none", "measures": str(measures), "recipes": {"q": "squad_v1"}}
+    where = {"near": ["de"], "targets": ["xnli"]}
+    plan = make_plan(intermediate=recipes, evaluation={"domain": where})
+    found = told(plan, "domain", QUESTIONS["domain"], {recipe["name"] for recipe in recipes})
+    assert {key: found[key] for key in where} == where
+
+
+def test_translated_recipes_are_multilingual_and_matched_with_the_english_one(make_plan):
+    translated = {"tasks": ["squad_v1"], "languages": ["en", "de"], "translated_from": "en"}
+    recipes = [
+        {"name": "none"}, {"name": "q", "tasks": ["squad_v1"], "budget": STEPS},
+        {"name": "two", **translated, "budget": STEPS}, {"name": "longer", **translated, "budget": {"steps": 20}},
+    ]  # fmt: skip
+    plan, names = make_plan(intermediate=recipes), {recipe["name"] for recipe in recipes}
+    found = told(plan, "noise", QUESTIONS["noise"], names)
+    assert found == {"baseline": "none", "multilingual": ["two", "longer"], "pairs": {"two": "q"}}
+    found = told(plan, "multitask", QUESTIONS["multitask"], names)
+    assert found["recipes"] == {"q": "squad_v1", "two": "", "longer": ""}
 
 
 class MadeUp(Answer):

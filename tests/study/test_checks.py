@@ -46,6 +46,13 @@ WRONG = {
     "revision of an unknown task": ({"data": {"revisions": {"xnly": "a"}}}, "'xnli'"),
     "revision of joined tasks": ({"data": {"revisions": {"anli_plus": "a"}}}, "its parts snli, mnli, anli"),
     "revision of no repository": ({"data": {"revisions": {"bucc2018": "a"}}}, "no repository of the hub"),
+    "2 x 2 on no target": ({"evaluation": {"domain": {"targets": ["mlqas"]}}}, "did you mean 'mlqa'"),
+    "2 x 2 in no language": ({"evaluation": {"domain": {"near": ["xx"]}}}, "'xx'"),
+    "2 x 2 in a language that is not scored": (
+        {"target": {"tasks": ["xnli"], "languages": ["en", "de"]}, "evaluation": {"domain": {"near": ["fr"]}}},
+        "evaluation.domain.near has 'fr'",
+    ),
+    "2 x 2 of something else": ({"evaluation": {"domain": {"languages": ["de"]}}}, "evaluation.domain.languages"),
     "limit of an unknown split": ({"data": {"limit": {"xnli": {"valid": 3}}}}, "'valid'"),
     "a chain of another format": (
         {"target": {"tasks": ["xnli"], "per_task": {"xnli": {"train": ["squad_v1"]}}}},

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from stilts.analysis.domain_factorial import cell_of, recipes_of
+from stilts.analysis.questions import QUESTIONS
 from stilts.analysis.task_sets import SINGLE, Names, all_of, matched, one_less, task_sets
 from stilts.analysis.typology import RANKS_ONLY
-from stilts.config import Study
+from stilts.config import Study, TwoByTwo
 from stilts.kept_step import SEPARATE, TRUNK
+from stilts.sample.writer import TRANSLATED
 from stilts.settings import load_yaml, read
 from stilts.study.plan import Plan, expand
+from stilts.study.told import told
+from stilts.study.translated import trained_on
 from stilts.tasks import BENCHMARKS, target_tasks
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -109,12 +113,30 @@ def test_the_domain_studies_have_measures_and_a_matrix_of_single_tasks(name: str
             assert list(read_as.tasks) == recipe.tasks
     four = recipes_of([recipe.name for recipe in plan.recipes], {})
     assert len(single) - len(four) >= 5
-    assert len(four) == (4 if name == "domain_full" else 0)
+    assert len(four) == 4
     tasks = {recipe.name: recipe for recipe in plan.recipes}
     for (domain, language), recipe in four.items():
         other = tasks[four[domain, "near" if language == "english" else "english"]]
         assert (tasks[recipe].tasks, tasks[recipe].budget) == (other.tasks, other.budget)
         assert bool(tasks[recipe].translated_from) == (language == "near")
+        assert len(tasks[recipe].seeds or plan.study.seeds) > 1
+    where = plan.study.evaluation.domain
+    assert isinstance(where, TwoByTwo)
+    assert {cell.language for cell in plan.cells if cell.target in where.targets} >= set(where.near)
+    trained = {code for name in four.values() for code in tasks[name].languages}
+    assert not trained & set(where.near), "near it, not the language itself"
+    assert trained == {TRANSLATED if name == "domain" else "et"}
+
+
+def test_the_study_of_noise_has_english_and_multilingual_recipes_that_match() -> None:
+    plan = plan_of("noise")
+    found = told(plan, "noise", QUESTIONS["noise"], {recipe.name for recipe in plan.recipes})
+    assert found["pairs"] == {"english+mlm": "english", "english+translated": "english"}
+    assert set(found["pairs"]) == set(found["multilingual"])
+    runs = {run.recipe: run for run in plan.runs if run.kind == "intermediate"}
+    assert {(run.training.max_steps, run.training.batch_size) for run in runs.values()} == {(80, 32)}
+    assert len(plan.study.seeds) > 1
+    assert trained_on(runs["english+translated"]) == f"squad_v1 (en -> en, {TRANSLATED})"
 
 
 @pytest.mark.parametrize("name", ["typology", "typology_full"])
