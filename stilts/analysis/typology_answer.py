@@ -17,7 +17,7 @@ from stilts.analysis.measured import measured_features
 from stilts.analysis.power import ALPHA
 from stilts.analysis.subwords import subwords
 from stilts.analysis.typology import FEWEST, RANKS_ONLY, compare
-from stilts.analysis.typology_ranks import Correlation, correlations
+from stilts.analysis.typology_ranks import Correlation, by_target, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
 from stilts.analysis.uriel import FILLS, NO_FILL, Features, distances, features_from, uriel_features
 from stilts.analysis.wording import finite, p_text, points
@@ -78,8 +78,9 @@ class TypologyAnswer(Answer):
         return dict(finite({**plain(self), "rows": rows}))
 
     def tables(self) -> list[Shown]:
-        """The slopes on each distance."""
-        return [Shown(HEADER, report_rows(self.rows))]
+        """The slopes on each distance, and the correlations by target."""
+        each = by_target(self.correlations)
+        return [Shown(HEADER, report_rows(self.rows)), *([each] if each else [])]
 
 
 def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from stilts.analysis.controls import CONTROLS, SIZE, controls
 from stilts.analysis.language_effects import GAIN, GAP, Outcome
 from stilts.analysis.mixed import mixed_model
 from stilts.analysis.typology import compare
-from stilts.analysis.typology_ranks import correlations
+from stilts.analysis.typology_ranks import by_target, correlations
 from stilts.analysis.typology_rows import ANCOVA, MARGINAL, PARTIAL, Fit, Row, corrected
 from stilts.analysis.uriel import KINDS, KNN, distances, uriel_features
 from stilts.tasks import get_task, languages_of
@@ -143,6 +144,16 @@ def test_a_table_of_from_zero_to_hero_s_kind(known):
     by = {(one.target, one.against): one for one in found}
     assert by["panx", "syntax"].p < 0.01
     assert by["panx", SIZE].rho < 0
+    columns, rows = by_target(found)
+    assert (columns[0], columns[3:]) == ("gap to English (Pearson / Spearman)", (*KINDS, SIZE))
+    assert [row[:3] for row in rows] == [
+        ("all", "none", str(len(PANX))), ("panx", "none", str(len(PANX))), ("xnli", "none", str(len(XNLI))),
+    ]  # fmt: skip
+    syntax = by["xnli", "syntax"]
+    assert rows[2][3] == f"{syntax.pearson:+.2f} / {syntax.rho:+.2f}"
+    gained = replace(found[0], outcome=GAIN, recipe="more")
+    assert by_target([gained, *found, replace(found[0], recipe="more")]) == (columns, rows)
+    assert by_target([gained]) is None
 
 
 def test_the_order_of_controls_is_the_user_s(known):
