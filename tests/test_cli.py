@@ -180,7 +180,7 @@ def test_an_unexpected_error_keeps_its_traceback(call, study, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(cli, "_plan", broken)
+    monkeypatch.setattr(cli.studies, "plan_of", broken)
     with pytest.raises(ZeroDivisionError):
         call("plan", study)
 
@@ -190,7 +190,7 @@ def test_other_exit_codes(call, study, monkeypatch, error, code):
     def ends(*_):
         raise error
 
-    monkeypatch.setattr(cli, "_plan", ends)
+    monkeypatch.setattr(cli.studies, "plan_of", ends)
     got, _, err = call("plan", study)
     assert (got, err) == (code, f"stilts: {error}\n")
 
@@ -201,7 +201,7 @@ def test_collect_with_missing_cells_ends_with_3(call, study, tmp_path):
     assert "missing: none xnli en: run target-none-xnli-t1 was not run yet" in out
     assert "| none" in out
     assert "(0 of 4 cells)" in out
-    assert err.strip() == "stilts: 4 of 4 cells are missing"
+    assert err.splitlines()[-1] == "stilts: 4 of 4 cells are missing"  # a slow machine says how long statistics took
     assert (tmp_path / "out" / "s" / "results" / "xtreme.json").is_file()
 
 
