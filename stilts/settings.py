@@ -122,6 +122,10 @@ def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
+_NAMES: dict[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+"""How an error calls what a setting may be."""
+
+
 def _convert(hint: Any, value: Any, where: str, limits: Mapping[str, Any]) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -133,6 +137,9 @@ def _convert(hint: Any, value: Any, where: str, limits: Mapping[str, Any]) -> An
         for option in options[:-1]:
             if isinstance(value, typing.get_origin(option) or option):
                 return _convert(option, value, where, limits)
+        if dataclasses.is_dataclass(options[-1]) and not isinstance(value, Mapping):
+            expected = " or ".join([*(_NAMES[option] for option in options[:-1]), "a mapping"])
+            raise InputError(f"{where} is {value!r}", expected, f"change {where}")
         return _convert(options[-1], value, where, limits)
     if origin is list:
         if not isinstance(value, (list, tuple)):
@@ -160,9 +167,8 @@ def _scalar(hint: type, value: Any, where: str, limits: Mapping[str, Any]) -> An
         with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-5 as text
             value = float(value)
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-        name = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[hint]
         quote = f', quote it: "{value}"' if hint is str else ""
-        raise InputError(f"{where} is {value!r}", name, f"change {where}{quote}")
+        raise InputError(f"{where} is {value!r}", _NAMES[hint], f"change {where}{quote}")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{where} is {value}", "a finite number", f"change {where}")
     choices, minimum = limits.get("choices"), limits.get("minimum")

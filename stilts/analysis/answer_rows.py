@@ -1,4 +1,4 @@
-"""What is drawn of an answer, from its JSON: the same numbers on the page and in figures for papers. No pandas here."""
+"""What is drawn of an answer, from its JSON: for the page, and for most figures of papers. No pandas here."""
 
 from __future__ import annotations
 

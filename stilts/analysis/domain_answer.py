@@ -11,7 +11,7 @@ import pandas as pd
 
 from stilts.analysis.answer import Answer, Shown
 from stilts.analysis.domain import MARGINAL, PARTIAL, Fit, Row, compare, corrected, verdict
-from stilts.analysis.domain_factorial import factorial, means, recipes_of
+from stilts.analysis.domain_factorial import Factorial, factorial, means, recipes_of
 from stilts.analysis.domain_rows import matrices, read_measures, singles
 from stilts.analysis.domain_words import notes, sentences
 from stilts.analysis.families import ALL
@@ -54,6 +54,7 @@ class DomainAnswer(Answer):
         question: "domain".
         answer: sentences made from the numbers.
         rows: a measure each; none without measures.
+        scored: where the 2 x 2 is, as "in fi on tydiqa"; "" without one.
         effects: of the 2 x 2 (`stilts.analysis.domain_factorial.factorial`), `means` its cells; empty without one.
         notes: what was left out, and on what the numbers rest.
     """
@@ -61,6 +62,7 @@ class DomainAnswer(Answer):
     question: str
     answer: list[str]
     rows: list[Row]
+    scored: str
     effects: pd.DataFrame
     means: pd.DataFrame
     notes: list[str] = field(default_factory=list)
@@ -72,6 +74,7 @@ class DomainAnswer(Answer):
                 "question": self.question,
                 "answer": self.answer,
                 "rows": [{**plain(row), "verdict": verdict(row)} for row in self.rows],
+                "scored": self.scored,
                 "effects": self.effects.to_dict("records"),
                 "means": self.means.to_dict("records"),
                 "notes": self.notes,
@@ -94,20 +97,35 @@ def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:
     neither measures nor the recipes of the 2 x 2.
     """
     names = [str(name) for name in dict.fromkeys(scores["recipe"])]
-    four = recipes_of(names, settings.cells)
-    if not settings.measures and not four:
+    lacking = ""
+    try:
+        two = _two_by_two(scores, settings)
+    except InputError as error:
+        if not settings.measures:
+            raise
+        two, lacking = Factorial(), f"The 2 x 2 is not compared: {error}."
+    if not settings.measures and not two.recipes:
         raise InputError(
             "no measures and no recipes of the 2 x 2", "one of them", "add measures=results/domain.csv or cells=..."
         )
     rows, more = _rows(_in(scores, settings.languages), settings, names) if settings.measures else ([], [])
-    effects, by_cell, scored = pd.DataFrame(), pd.DataFrame(), ""
-    if four:
-        own = _on(_in(scores, settings.near or settings.languages), settings.targets)
-        runs, scored = runs_of(own, ""), f"in {_few(own['language'])} on {_few(own['target'])}"
-        effects, by_cell = factorial(runs, four), means(runs, four)
     return DomainAnswer(
-        "domain", sentences(rows, effects), rows, effects, by_cell, [*more, *notes(rows, effects, four, scored)]
-    )
+        "domain", [*sentences(rows, two), *([lacking] if lacking else [])], rows, two.scored, two.effects, two.means,
+        [*more, *notes(rows, two)],
+    )  # fmt: skip
+
+
+def _two_by_two(scores: pd.DataFrame, settings: DomainSettings) -> Factorial:
+    """The 2 x 2 of a table; empty where it has none of the four recipes, InputError where it lacks some of it."""
+    four = recipes_of([str(name) for name in dict.fromkeys(scores["recipe"])], settings.cells)
+    if not four:
+        return Factorial()
+    own = _on(_in(scores[scores["recipe"].isin(four.values())], settings.near or settings.languages), settings.targets)
+    runs = runs_of(own, "")
+    effects = factorial(runs, four)
+    if effects.empty:
+        raise InputError("no target with scores of all four recipes", "the four in one target", "run what is missing")
+    return Factorial(four, effects, means(runs, four), f"in {_few(own['language'])} on {_few(own['target'])}")
 
 
 def _rows(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> tuple[list[Row], list[str]]:

@@ -7,6 +7,7 @@ main effects and their interaction. Intervals are over seeds (`stilts.analysis.s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,8 @@ from stilts.analysis.families import ALL, families
 from stilts.analysis.multitask import averaged
 from stilts.analysis.power import detectable
 from stilts.errors import InputError
+from stilts.two_by_two import CELLS, cell_of
 
-MATCHED, OTHER, ENGLISH, NEAR = "matched", "mismatched", "english", "near"
-CELLS = ((MATCHED, ENGLISH), (MATCHED, NEAR), (OTHER, ENGLISH), (OTHER, NEAR))
 DOMAIN, LANGUAGE, INTERACTION = "domain", "language", "interaction"
 WEIGHTS = {
     DOMAIN: (0.5, 0.5, -0.5, -0.5),  # matched less mismatched
@@ -29,11 +29,21 @@ WEIGHTS = {
 COLUMNS = ("effect", "target", "estimate", "low", "high", "p", "se", "df", "seeds", "scope", "detectable")
 
 
-def cell_of(text: str) -> tuple[str, str] | None:
-    """The cell that a text names: `matched-near`, `mismatched english`, ...; None where it names none."""
-    words = "".join(letter if letter.isalpha() else " " for letter in text.lower()).split()
-    found = [cell for cell in CELLS if all(words.count(part) == 1 for part in cell)]
-    return found[0] if len(found) == 1 else None
+@dataclass(frozen=True)
+class Factorial:
+    """What is compared; empty where a table has none of the recipes.
+
+    Attributes:
+        recipes: cell -> its recipe.
+        effects: of `factorial`.
+        means: of `means`.
+        scored: where, as "in fi on tydiqa".
+    """
+
+    recipes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    effects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    means: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scored: str = ""
 
 
 def recipes_of(recipes: Sequence[str], given: Mapping[str, str]) -> dict[tuple[str, str], str]:

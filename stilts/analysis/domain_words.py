@@ -20,7 +20,7 @@ from stilts.analysis.domain import (
     Row,
     verdict,
 )
-from stilts.analysis.domain_factorial import DOMAIN, INTERACTION, LANGUAGE
+from stilts.analysis.domain_factorial import DOMAIN, INTERACTION, LANGUAGE, Factorial
 from stilts.analysis.families import BENCHMARK
 from stilts.analysis.power import ALPHA
 from stilts.analysis.seeds import INNER_ONLY
@@ -36,7 +36,7 @@ _EFFECTS = {
 }
 
 
-def sentences(rows: Sequence[Row], effects: pd.DataFrame) -> list[str]:
+def sentences(rows: Sequence[Row], two: Factorial) -> list[str]:
     """The answer: each measure that goes with the gains, the others together, then the 2 x 2."""
     out = [_shown(row) for row in rows if verdict(row) in (RELATED, CONFOUNDED, ONLY_PARTIAL)]
     rest = [row for row in rows if verdict(row) == NOT_SHOWN]
@@ -48,11 +48,11 @@ def sentences(rows: Sequence[Row], effects: pd.DataFrame) -> list[str]:
     few = [row for row in rows if verdict(row) == TOO_FEW]
     if few:
         out.append(_too_few(few))
-    return out + _two_by_two(effects)
+    return out + _two_by_two(two.effects)
 
 
-def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, str], str], scored: str) -> list[str]:
-    """What was left out, and on what the numbers rest; `scored` says where the 2 x 2 is, as "in fi on tydiqa"."""
+def notes(rows: Sequence[Row], two: Factorial) -> list[str]:
+    """What was left out, and on what the numbers rest."""
     out = []
     if rows:
         out.append(
@@ -67,13 +67,13 @@ def notes(rows: Sequence[Row], effects: pd.DataFrame, four: Mapping[tuple[str, s
         out.append(f"one fine-tune, so one column with the mean of its targets: {', '.join(shared)}")
     for why in dict.fromkeys(row.dropped for row in rows if row.dropped):
         out.append(f"the format is not held equal: {why}")
-    if four:
-        names = ", ".join(f"{' '.join(cell)} is {name}" for cell, name in four.items())
+    if two.recipes:
+        names = ", ".join(f"{' '.join(cell)} is {name}" for cell, name in two.recipes.items())
         out.append(
-            f"2 x 2: {names}; scored {scored}; intervals are over seeds, languages and test sets as they are, and "
+            f"2 x 2: {names}; scored {two.scored}; intervals are over seeds, languages and test sets as they are, and "
             "variances are pooled over the four recipes; whether those are alike in size and translation is not seen"
         )
-        if len(effects) and (effects["scope"] == INNER_ONLY).any():
+        if (two.effects["scope"] == INNER_ONLY).any():
             out.append("intervals of the 2 x 2 are over target seeds only: nothing is said about another first phase")
     return out
 

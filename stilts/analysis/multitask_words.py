@@ -11,7 +11,7 @@ from stilts.analysis.families import ALL, BENCHMARK, LANGUAGE, TARGET
 from stilts.analysis.multitask import REVERSED, Found
 from stilts.analysis.power import ALPHA, NOT_SUPPORTED, SUPPORTED, UNDERPOWERED
 from stilts.analysis.seeds import INNER_ONLY
-from stilts.analysis.task_sets import SEVERAL, SINGLE, TaskSet, all_of
+from stilts.analysis.task_sets import OTHER, SEVERAL, SINGLE, TaskSet, all_of
 from stilts.analysis.wording import interval_text, listed, p_text, points, span
 
 _SHOWN = (SUPPORTED, REVERSED)
@@ -39,6 +39,9 @@ def notes(found: Found, sets: Sequence[TaskSet]) -> list[str]:
         out.append("some intervals are over target seeds only: nothing is said about another intermediate run there")
     if found.best["p"].isna().any():
         out.append("with one seed a recipe its luck and the recipe cannot be told apart: no interval")
+    other = [one.recipe for one in sets if one.kind == OTHER]
+    if other:
+        out.append(f"neither one task nor several, so with gains only: {', '.join(other)}")
     whole = set(found.deltas.loc[found.deltas["target"] == ALL, "recipe"])
     part = [one.recipe for one in sets if one.kind in (SINGLE, SEVERAL) and one.recipe not in whole]
     if whole and part:

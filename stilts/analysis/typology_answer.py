@@ -62,6 +62,7 @@ class TypologyAnswer(Answer):
         question: "typology".
         answer: sentences made from the numbers.
         rows: outcome x recipe x kind of distance.
+        baseline: the recipe that gains are over, if there is one.
         correlations: the same by target, and with the pretraining size; not corrected.
         notes: what was left out, and on what the numbers rest.
     """
@@ -69,6 +70,7 @@ class TypologyAnswer(Answer):
     question: str
     answer: list[str]
     rows: list[Row]
+    baseline: str | None
     correlations: list[Correlation]
     notes: list[str] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ class TypologyAnswer(Answer):
 
     def tables(self) -> list[Shown]:
         """The slopes on each distance, and the correlations by target."""
-        each = by_target(self.correlations)
+        each = by_target(self.correlations, self.baseline)
         return [Shown(HEADER, report_rows(self.rows)), *([each] if each else [])]
 
 
@@ -91,7 +93,8 @@ def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:
     for name in settings.controls:
         if name not in CONTROLS:
             raise unknown(f"control {name!r}", name, CONTROLS, "change controls")
-    found = outcomes(scores, baseline_of(scores, settings.baseline))
+    baseline = baseline_of(scores, settings.baseline)
+    found = outcomes(scores, baseline)
     if not found:
         raise InputError("no score but of English", "scores of other languages", "give another table")
     languages = list(dict.fromkeys(language for outcome in found for language in outcome.cells["language"]))
@@ -109,7 +112,7 @@ def ask(scores: pd.DataFrame, settings: TypologySettings) -> TypologyAnswer:
     ]
     rows = corrected(rows)
     each = correlations(found, away, known, settings.permutations, settings.seed)
-    return TypologyAnswer("typology", sentences(rows), rows, each, _notes(found, features, rows))
+    return TypologyAnswer("typology", sentences(rows), rows, baseline, each, _notes(found, features, rows))
 
 
 def verdict(row: Row) -> str:

@@ -5,6 +5,7 @@ Each target for itself, each kind and the pretraining size; nothing is held equa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from stilts.analysis.answer import Shown
 from stilts.analysis.controls import SIZE
-from stilts.analysis.language_effects import GAIN, GAP, Outcome, language_effects
+from stilts.analysis.language_effects import GAP, Outcome, language_effects
 from stilts.analysis.related import rank_correlation
 from stilts.analysis.uriel import Distances
 from stilts.analysis.wording import points
@@ -66,19 +67,22 @@ def _pearson(pair: np.ndarray) -> float:
     return float(np.corrcoef(pair.T)[0, 1]) if np.ptp(pair, axis=0).all() else float("nan")
 
 
-def by_target(found: Sequence[Correlation]) -> Shown | None:
+def by_target(found: Sequence[Correlation], baseline: str | None) -> Shown | None:
     """Their table: a row a target, Pearson's and Spearman's correlation of the baseline's gap with each distance.
 
     Without a baseline a row a recipe and target; None where no target has enough languages.
     """
-    trained = {one.recipe for one in found if one.outcome == GAIN}
-    own = [one for one in found if one.outcome == GAP and one.recipe not in trained]
+    own = [one for one in found if one.outcome == GAP and baseline in (None, one.recipe)]
     kinds = list(dict.fromkeys(one.against for one in own))
     numbers = {(one.recipe, one.target, one.against): one for one in own}
     rows = []
     for recipe, target in dict.fromkeys((one.recipe, one.target) for one in own):
         cells = [numbers.get((recipe, target, kind)) for kind in kinds]
-        most = max(cell.languages for cell in cells if cell)
-        texts = (f"{points(cell.pearson)} / {points(cell.rho)}" if cell else "–" for cell in cells)
-        rows.append((target, recipe, str(most), *texts))
+        sizes = sorted({cell.languages for cell in cells if cell})
+        languages = " to ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
+        rows.append((target, recipe, languages, *(_both(cell) for cell in cells)))
     return Shown((TABLE, "recipe", "languages", *kinds), rows) if rows else None
+
+
+def _both(one: Correlation | None) -> str:
+    return "–" if one is None or math.isnan(one.rho) else f"{points(one.pearson)} / {points(one.rho)}"

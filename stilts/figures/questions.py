@@ -16,7 +16,7 @@ from stilts.figures.style import BASE, COLOURS, COLUMN, SMALLEST, TEXT, new_figu
 ANSWERS = "answers.json"
 PANELS, ACROSS = 6, 3  # of one figure, and beside each other
 _SIGNS = "osD^vPX*"  # with colours, so that lines differ without them, too
-_KINDS = {"single": "one task", "several": "several tasks", "other": "no task"}
+_KINDS = {"single": "one task", "several": "several tasks", "other": "others"}
 
 
 def question_figures(results: Path, recipes: Collection[str]) -> Iterator[tuple[str, Figure]]:

@@ -24,7 +24,8 @@ from stilts.report.plots import Bar, curves, forest, scatter
 
 MOST = 12  # drawings of one question
 MOST_BARS = 30
-SINGLE, SEVERAL = "single", "several"  # kinds of recipes in question 1
+SINGLE, SEVERAL, OTHER = "single", "several", "other"  # kinds of recipes in question 1
+_KINDS = {SINGLE: "single task", SEVERAL: "several tasks", OTHER: "others"}
 EQUAL_FORMAT = "the same at equal format"
 EFFECTS = {
     "domain": "matched less mismatched domain", "language": "near language less English",
@@ -52,15 +53,15 @@ def multitask(content: Row) -> list[Drawing]:
     kinds = {one["recipe"]: one["kind"] for one in content["recipes"]}
     target, where = main_target(content["deltas"])
     gains = [row for row in content["deltas"] if (row["target"], row["language"]) == (target, ALL)]
-    groups = {SINGLE: 0, SEVERAL: 1}
+    groups = {SINGLE: 0, SEVERAL: 1, OTHER: 2}
     bars, cut = largest([
-        Bar(row["recipe"], row["delta"], row["low"], row["high"], groups.get(kinds.get(row["recipe"], ""), 2))
+        Bar(row["recipe"], row["delta"], row["low"], row["high"], groups[kinds.get(row["recipe"], OTHER)])
         for row in gains
     ])  # fmt: skip
     out = []
     if bars:
         what = f"Gain over {content['baseline']}, {where}, in points"
-        key = [(class_of(place), f"{kind} task{'s' * place}") for kind, place in groups.items()
+        key = [(class_of(place), _KINDS[kind]) for kind, place in groups.items()
                if any(bar.group == place for bar in bars)]  # fmt: skip
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}.", key))
     best = [row for row in content["best_single"] if (row["target"], row["language"]) == (target, ALL)]
@@ -155,7 +156,7 @@ def domain(content: Row) -> list[Drawing]:
     effects = [row for row in content["effects"] if row["target"] == main_target(content["effects"])[0]]
     bars = [Bar(EFFECTS[row["effect"]], row["estimate"], row["low"], row["high"]) for row in effects]
     if bars:
-        what = f"The 2 x 2, {main_target(content['effects'])[1]}, in points"
+        what = f"The 2 x 2 {content.get('scored', '')}, {main_target(content['effects'])[1]}, in points"
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}."))
     return out
 

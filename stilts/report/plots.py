@@ -85,7 +85,7 @@ def scatter(label: str, found: Sequence[tuple[str, float, float]], line: tuple[X
         parts.append(f'<line class="line s1" {ends}/>')
     dots = [(name, plane.x(x), plane.y(y)) for name, x, y in found]
     parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>' for _, x, y in dots]
-    parts += [_text(x, y, name, "middle", "value") for name, x, y in _beside(dots)]
+    parts += [_text(x, y, name, "middle", "value") for name, x, y in _beside(dots) if name]
     return _svg(HEIGHT, label, parts)
 
 

@@ -11,10 +11,12 @@ from stilts.errors import InputError
 from stilts.settings import unknown
 from stilts.study.conditions import check_conditions
 from stilts.study.kept_steps import check_kept_steps, is_baseline
+from stilts.study.targets import planned_languages
 from stilts.study.text import check_mlm
 from stilts.tasks import check_language, get_task, target_tasks
 from stilts.tasks.hub import HUB
 from stilts.tasks.translations import SOURCE, check_translatable
+from stilts.two_by_two import NAMES, cell_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 SPLITS = ("train", "dev", "test", "candidates")
@@ -160,14 +162,22 @@ def _check_two_by_two(study: Study) -> None:
     given, where = study.evaluation.domain, "evaluation.domain"
     if not isinstance(given, TwoByTwo):
         return
-    chosen, scored = study.target.tasks or target_tasks(study.target.benchmark), study.target.languages
+    if not any(cell_of(recipe.name) for recipe in study.intermediate):
+        raise InputError(
+            f"{where} says where the 2 x 2 is scored, and no recipe is of it",
+            NAMES,
+            f"add them, or write {where}: true",
+        )
+    chosen = study.target.tasks or target_tasks(study.target.benchmark)
     for name in given.targets:
         if name not in chosen:
             raise unknown(f"task {name!r} in {where}.targets", name, chosen, "name targets of the study")
+    scored = [planned_languages(study, get_task(name)) for name in given.targets or chosen]
     for code in given.near:
         check_language(code)
-        if isinstance(scored, list) and scored and code not in scored:
-            raise InputError(f"{where}.near has {code!r}", f"one that is scored: {', '.join(scored)}", "change it")
+        if not (all if given.targets else any)(code in own for own in scored):
+            known = ", ".join(dict.fromkeys(code for own in scored for code in own))
+            raise InputError(f"{where}.near has {code!r}", f"one that the 2 x 2 is scored in: {known}", "change it")
 
 
 def _check_average(study: Study) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from stilts.analysis.domain_factorial import cell_of
 from stilts.analysis.language_effects import ENGLISH
 from stilts.analysis.questions import Question
 from stilts.analysis.typology_answer import MEASURED
@@ -15,6 +14,7 @@ from stilts.analysis.uriel import uriel_code
 from stilts.config import Recipe, TwoByTwo
 from stilts.study.plan import Plan
 from stilts.tasks import MLM
+from stilts.two_by_two import cell_of
 
 _TAGGED = "udpos"
 
@@ -47,9 +47,10 @@ def _recipes(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 def _multitask(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:
-    """The same; recipes on translated data are neither one task more nor several, so they have none here."""
+    """The same; beside others, recipes on translated data and of the 2 x 2 are neither a task more nor several."""
     found: dict[str, str] = _recipes(plan, recipes)["recipes"]
-    return {"recipes": {**found, **{one.name: "" for one in recipes if one.translated_from}}}
+    aside = [one.name for one in recipes if one.translated_from or cell_of(one.name)]
+    return {"recipes": {**found, **dict.fromkeys(aside, "")} if found.keys() - aside else found}
 
 
 def _noise(plan: Plan, recipes: Sequence[Recipe]) -> dict[str, Any]:

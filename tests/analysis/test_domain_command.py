@@ -11,9 +11,9 @@ import pytest
 import statsmodels.formula.api as smf
 
 from stilts.analysis.domain_answer import DomainSettings, ask
-from stilts.analysis.domain_factorial import cell_of
 from stilts.analysis.score_table import read_scores
 from stilts.tasks import TASKS
+from stilts.two_by_two import cell_of
 
 TASK_NAMES = ("mnli", "qqp", "squad_v1", "squad_v2", "hellaswag", "commonsenseqa", "cosmosqa", "ccg")
 TARGETS = ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "tatoeba")
@@ -229,6 +229,29 @@ def test_the_two_by_two_is_scored_on_the_targets_whose_domain_is_matched(call, t
     assert "; scored in fi, sw on xnli, tydiqa; " in json.loads(asked(call, tmp_path, "--json")[1])["notes"][0]
     code, _, err = asked(call, tmp_path, "targets=[mlqa]")
     assert (code, "no score of 'mlqa'" in err) == (2, True)
+
+
+def test_measures_are_compared_where_the_two_by_two_is_not_scored_yet(call, tmp_path: Path) -> None:
+    far = away()
+    path = measures(tmp_path / "m.csv", js_divergence=far)
+    scores(tmp_path / "scores.csv", -5 * far)
+    table = pd.read_csv(tmp_path / "scores.csv", keep_default_na=False)
+    four = two_by_two(tmp_path)
+    four = four[(four["target"] == "xnli") & (four["recipe"] != "none")]
+    pd.concat([table, four]).to_csv(tmp_path / "scores.csv", index=False)
+    answer = json.loads(asked(call, tmp_path, f"measures={path}", "targets=[tydiqa]", "--json")[1])
+    assert answer["rows"][0]["verdict"] == "related"
+    assert answer["effects"] == []
+    assert answer["answer"][-1].startswith("The 2 x 2 is not compared: no score of 'tydiqa' in the languages of")
+    assert not any(note.startswith("2 x 2") for note in answer["notes"])
+
+
+def test_four_recipes_without_a_target_in_common_are_an_error(call, tmp_path: Path) -> None:
+    table = two_by_two(tmp_path)
+    lost = (table["recipe"] == "matched-near") != (table["target"] == "xnli")
+    table[lost | (table["recipe"] == "none")].to_csv(tmp_path / "scores.csv", index=False)
+    code, _, err = asked(call, tmp_path)
+    assert (code, "no target with scores of all four recipes" in err) == (2, True)
 
 
 def test_one_seed_gives_no_interval(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ import pytest
 
 from stilts.analysis.domain import MARGINAL, PARTIAL, compare, corrected
 from stilts.analysis.domain_answer import DomainSettings, ask
-from stilts.analysis.domain_factorial import CELLS as FOUR
 from stilts.analysis.domain_rows import Matrices
 from stilts.analysis.rectangular import Association, associations, layout
+from stilts.two_by_two import CELLS as FOUR
 
 PLANES, TABLES, PERMUTATIONS = 40, 50, 499
 TASKS, TARGETS, LANGUAGES, FAMILY = 9, 7, 6, np.array([0, 0, 1, 1, 2, 2])

@@ -144,16 +144,19 @@ def test_a_table_of_from_zero_to_hero_s_kind(known):
     by = {(one.target, one.against): one for one in found}
     assert by["panx", "syntax"].p < 0.01
     assert by["panx", SIZE].rho < 0
-    columns, rows = by_target(found)
+    columns, rows = by_target(found, "none")
     assert (columns[0], columns[3:]) == ("gap to English (Pearson / Spearman)", (*KINDS, SIZE))
     assert [row[:3] for row in rows] == [
         ("all", "none", str(len(PANX))), ("panx", "none", str(len(PANX))), ("xnli", "none", str(len(XNLI))),
     ]  # fmt: skip
     syntax = by["xnli", "syntax"]
     assert rows[2][3] == f"{syntax.pearson:+.2f} / {syntax.rho:+.2f}"
-    gained = replace(found[0], outcome=GAIN, recipe="more")
-    assert by_target([gained, *found, replace(found[0], recipe="more")]) == (columns, rows)
-    assert by_target([gained]) is None
+    more = replace(found[0], recipe="more", languages=7)
+    assert by_target([replace(found[0], outcome=GAIN), *found, more], "none") == (columns, rows)
+    assert by_target([*found, more], None).rows == [*rows, ("all", "more", "7", rows[0][3], *["–"] * len(KINDS))]
+    less = [more, replace(found[1], recipe="more", languages=5), replace(found[2], recipe="more", rho=math.nan)]
+    assert by_target(less, "more").rows[0][2:] == (f"5 to {len(PANX)}", rows[0][3], rows[0][4], "–")
+    assert by_target([more], "none") is None
 
 
 def test_the_order_of_controls_is_the_user_s(known):

@@ -2,7 +2,7 @@
 
 A task helps another as far as they share words (question 5), and several tasks beat the best single one where each has
 other words of the target's (question 1). The encoder has seen no text, and the analyses are given what
-`evaluation.domain` and the scores say. In the null study the same recipes train two steps only.
+`evaluation.domain` and the scores say. In the null study the same recipes train at a rate at which nothing is learnt.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 import word_domains
-from sample_study import Answers, answered, sample
+from sample_study import answered, sample
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a fixture trains a whole study: two minutes on idle cores
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+]  # each trains a study: a minute on idle cores
 
 STUDY = "questions.yaml"
 ARC = 40
@@ -27,53 +30,61 @@ ENGLISH = ("target.languages=[en]", "evaluation.conditions=[clean]")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = sample(tmp_path_factory.mktemp("domains") / "data", languages=1)
-    word_domains.write(out, {task: (start, ARC) for task, start in {**INTERMEDIATE, **TARGETS}.items()})
+    arcs, targets = ({task: (start, ARC) for task, start in of.items()} for of in (INTERMEDIATE, TARGETS))
+    word_domains.write(out, arcs, targets)
     return out
 
 
-def recipe(*tasks: str, steps: int) -> str:
+def recipe(*tasks: str) -> str:
     named = f"name: {'+'.join(tasks)}, tasks: [{', '.join(tasks)}]"
-    return f"{{{named}, sampling: {{strategy: uniform}}, budget: {{steps: {steps}}}}}"
+    return f"{{{named}, sampling: {{strategy: uniform}}, budget: {{steps: 100}}}}"
 
 
-def domains(data: Path, name: str, steps: int) -> Answers:
-    recipes = ", ".join(recipe(task, steps=steps) for task in INTERMEDIATE)
+def domains(data: Path, name: str, rate: float) -> dict[str, Any]:
+    """Question 5's answer where intermediate tasks train at this rate, and targets at the study's."""
     found = answered(
-        STUDY, data, name, f"intermediate=[{{name: none}}, {recipes}]", f"target.tasks=[{', '.join(TARGETS)}]",
-        "seeds=[1]", "target.seeds=[1]", "evaluation.domain=true", *ENGLISH,
+        STUDY, data, name, f"intermediate=[{{name: none}}, {', '.join(recipe(task) for task in INTERMEDIATE)}]",
+        f"target.tasks=[{', '.join(TARGETS)}]", "seeds=[1]", "target.seeds=[1]", "evaluation.domain=true",
+        f"training.learning_rate={rate}", *(f"target.per_task.{task}.learning_rate=1e-3" for task in TARGETS), *ENGLISH,
     )  # fmt: skip
     return dict(found["domain"])
 
 
-def by_measure(answer: Answers) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def planted(data: Path) -> dict[str, Any]:
+    return domains(data, "planted", 1e-3)
+
+
+def by_measure(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["measure"]: row for row in answer["rows"]}
 
 
-def test_question_5_finds_that_tasks_help_where_they_share_words(data: Path) -> None:
-    answer = domains(data, "planted", 100)
-    row = by_measure(answer)["js_divergence"]
+def test_question_5_finds_that_tasks_help_where_they_share_words(planted: dict[str, Any]) -> None:
+    row = by_measure(planted)["js_divergence"]
     assert (row["cells"], row["verdict"]) == (len(INTERMEDIATE) * len(TARGETS), "related")
     assert [fit["name"] for fit in row["fits"]] == ["marginal", "partial"]
     assert all(fit["high"] < 0 for fit in row["fits"])
     start = "The further apart by Jensen-Shannon divergence of words, the less a target gains: -"
-    assert answer["answer"][0].startswith(start)
+    assert planted["answer"][0].startswith(start)
 
 
-def test_question_5_claims_nothing_where_nothing_was_taught(data: Path) -> None:
-    answer = domains(data, "nothing", 2)
+def test_question_5_claims_nothing_where_nothing_was_taught(data: Path, planted: dict[str, Any]) -> None:
+    answer = domains(data, "nothing", 1e-6)
     assert {row["verdict"] for row in by_measure(answer).values()} == {"not shown"}
     assert answer["answer"][0].startswith("It is not shown that gains go with domain mismatch by Jensen-Shannon")
+    size, found = (abs(by_measure(of)["js_divergence"]["fits"][0]["slope"]) for of in (planted, answer))
+    assert found < size / 3
 
 
 def test_question_1_finds_that_several_tasks_beat_the_best_where_each_has_other_words(tmp_path: Path) -> None:
     data = sample(tmp_path / "data", languages=1)
-    word_domains.write(data, {"snli": (0, ARC), "ccg": (ARC, ARC), "udpos": (0, 2 * ARC)})
-    recipes = ", ".join(recipe(*tasks, steps=100) for tasks in (("snli",), ("ccg",), ("snli", "ccg")))
+    word_domains.write(data, {"snli": (0, ARC), "ccg": (ARC, ARC)}, {"udpos": (0, 2 * ARC)})
+    recipes = ", ".join(recipe(*tasks) for tasks in (("snli",), ("ccg",), ("snli", "ccg")))
     found = answered(
         STUDY, data, "several", f"intermediate=[{{name: none}}, {recipes}]", "seeds=[1, 2, 3, 4]", "target.seeds=[1]",
         *ENGLISH,
     )["multitask"]  # fmt: skip
     (best,) = found["best_single"]
-    assert (best["recipe"], best["reference"], best["verdict"]) == ("snli+ccg", "ccg", "supported")
+    assert (best["recipe"], best["verdict"]) == ("snli+ccg", "supported")
     assert best["low"] > 0
-    assert found["answer"][0].startswith("snli+ccg")
+    assert found["answer"][0].startswith("snli+ccg (2 tasks): ")

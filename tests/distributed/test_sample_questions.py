@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from sample_study import Answers, answered, sample
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a fixture trains a whole study: two minutes on idle cores
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+]  # a fixture trains a study: a minute or two on idle cores
 
 STUDY = "questions.yaml"
 LANGUAGES = 24

@@ -1,4 +1,4 @@
-"""Writes data sets of the sample anew, so that they differ in their words and in nothing else.
+"""Writes data sets of the sample anew, so that their texts differ in their words and in nothing else.
 
 The vocabulary is a ring, and every data set has an arc of it: two sets share as many words as their arcs overlap. A
 word belongs to one of three classes, which is all that the tasks ask for: the tag of a word, the label of a pair, the
@@ -19,7 +19,6 @@ from stilts.sample.writer import CORPUS
 RING, CLASSES = 96, 3
 Arc = tuple[int, int]
 """Where it starts, and how many words it has."""
-TARGETS = ("udpos", "xnli", "panx", "pawsx")
 _SUPERTAGS, _TAGS = ("N", "N/N", "S\\NP"), ("NOUN", "VERB", "ADJ")
 _NLI, _ENTITIES = ("entailment", "neutral", "contradiction"), ("O", "B-PER", "B-LOC")
 _ROWS = {"train": 400, "dev": 120}
@@ -50,17 +49,17 @@ class Words:
         return [self.text(highest if i == right else self.rng.randrange(highest), 4) for i in range(count)], right
 
 
-def write(root: Path, arcs: Mapping[str, Arc]) -> None:
+def write(root: Path, intermediate: Mapping[str, Arc], targets: Mapping[str, Arc]) -> None:
     """Replace the English files of these tasks in a sample. xnli is trained on mnli's file, which has the same arc."""
     found = Counter(re.findall(r"\b[a-z]{3,}\b", (root / CORPUS / "en.txt").read_text(encoding="utf-8")))
     vocabulary = [word for word, _ in found.most_common(RING)]
     assert len(vocabulary) == RING
     random.Random(0).shuffle(vocabulary)
-    for task, arc in arcs.items():
+    for task, arc in {**intermediate, **targets}.items():
         make, *paths = _FILES[task]
         for split, path in zip(_ROWS, paths, strict=True):
             draw = Words(vocabulary, arc, random.Random(f"{task} {split}"))
-            rows = _FEW if split == "train" and task in TARGETS else _ROWS[split]
+            rows = _FEW if split == "train" and task in targets else _ROWS[split]
             (root / path).write_text("".join(line + "\n" for line in make(draw, rows)), encoding="utf-8")
 
 

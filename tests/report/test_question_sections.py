@@ -121,6 +121,13 @@ def test_the_drawings_say_what_they_show(content):
     assert drawings("another", {}) == []
 
 
+def test_recipes_of_neither_one_task_nor_several_have_a_sign_of_their_own(content):
+    own = content["answers"]["multitask"]
+    recipes = [{**one, "kind": "other"} if one["recipe"] == "qqp" else one for one in own["recipes"]]
+    gains, _ = drawings("multitask", {**own, "recipes": recipes})
+    assert [name for _, name in gains.key] == ["single task", "several tasks", "others"]
+
+
 def test_the_drawings_of_steps_name_their_design(content):
     trunk, separate, doubled = drawings("steps", content["answers"]["steps"])
     assert trunk.caption == "Gain over step 0 (trunk_cooldown), mean over targets and languages, in points."
@@ -149,7 +156,8 @@ def test_the_drawings_of_domains_show_the_cells_and_the_two_by_two(content):
     assert len([one for one in drawn(cells.svg).iter(f"{SVG}circle") if one.get("class") == "dot"]) == 25
     assert drawn(cells.svg).get("aria-label").count(";") == 24
     said = drawn(effects.svg).get("aria-label")
-    assert said.startswith("The 2 x 2, mean over targets, in points: matched less mismatched domain +")
+    assert own["scored"] == "in de on xnli, pawsx, udpos, panx, tydiqa"
+    assert said.startswith(f"The 2 x 2 {own['scored']}, mean over targets, in points: matched less mismatched domain +")
     assert float(re.search(r"near, matched less mismatched ([+−][\d.]+)", said)[1]) == pytest.approx(3.0, abs=0.7)
     without = drawings("domain", {**own, "rows": [], "effects": []})
     assert without == []

@@ -188,6 +188,9 @@ def test_translated_recipes_are_multilingual_and_matched_with_the_english_one(ma
     assert found == {"baseline": "none", "multilingual": ["two", "longer"], "pairs": {"two": "q"}}
     found = told(plan, "multitask", QUESTIONS["multitask"], names)
     assert found["recipes"] == {"q": "squad_v1", "two": "", "longer": ""}
+    plan = make_plan(intermediate=[one for one in recipes if one["name"] != "q"])
+    found = told(plan, "multitask", QUESTIONS["multitask"], names)
+    assert found["recipes"] == {"two": "squad_v1", "longer": "squad_v1"}  # nothing else to be held against
 
 
 class MadeUp(Answer):

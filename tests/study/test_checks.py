@@ -7,6 +7,8 @@ import pytest
 from stilts.errors import InputError
 
 SQUAD = {"name": "a", "tasks": ["squad_v1"]}
+FOUR = {"intermediate": [{"name": "none"}, {**SQUAD, "name": "matched-english"}]}
+TYDIQA = {"near": ["de"], "targets": ["tydiqa"]}
 
 WRONG = {
     "unknown intermediate task": ({"intermediate": [{"name": "a", "tasks": ["mnly"]}]}, "did you mean 'mnli'"),
@@ -46,12 +48,19 @@ WRONG = {
     "revision of an unknown task": ({"data": {"revisions": {"xnly": "a"}}}, "'xnli'"),
     "revision of joined tasks": ({"data": {"revisions": {"anli_plus": "a"}}}, "its parts snli, mnli, anli"),
     "revision of no repository": ({"data": {"revisions": {"bucc2018": "a"}}}, "no repository of the hub"),
-    "2 x 2 on no target": ({"evaluation": {"domain": {"targets": ["mlqas"]}}}, "did you mean 'mlqa'"),
-    "2 x 2 in no language": ({"evaluation": {"domain": {"near": ["xx"]}}}, "'xx'"),
+    "2 x 2 on no target": ({**FOUR, "evaluation": {"domain": {"targets": ["mlqas"]}}}, "did you mean 'mlqa'"),
+    "2 x 2 in no language": ({**FOUR, "evaluation": {"domain": {"near": ["xx"]}}}, "'xx'"),
     "2 x 2 in a language that is not scored": (
-        {"target": {"tasks": ["xnli"], "languages": ["en", "de"]}, "evaluation": {"domain": {"near": ["fr"]}}},
+        {**FOUR, "target": {"tasks": ["xnli"], "languages": ["en", "de"]}, "evaluation": {"domain": {"near": ["fr"]}}},
         "evaluation.domain.near has 'fr'",
     ),
+    "2 x 2 in a language that its target is not scored in": (
+        {**FOUR, "target": {"tasks": ["xnli", "tydiqa"]}, "evaluation": {"domain": TYDIQA}},
+        "evaluation.domain.near has 'de'; expected one that the 2 x 2 is scored in: ar, bn,",
+    ),
+    "2 x 2 without its recipes": ({"evaluation": {"domain": {"near": ["de"]}}}, "matched-english, matched-near,"),
+    "nothing for domain": ({"evaluation": {"domain": None}}, "is None; expected true or false or a mapping"),
+    "text for domain": ({"evaluation": {"domain": "yes"}}, "is 'yes'; expected true or false or a mapping"),
     "2 x 2 of something else": ({"evaluation": {"domain": {"languages": ["de"]}}}, "evaluation.domain.languages"),
     "limit of an unknown split": ({"data": {"limit": {"xnli": {"valid": 3}}}}, "'valid'"),
     "a chain of another format": (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stilts.analysis.domain_factorial import cell_of, recipes_of
+from stilts.analysis.domain_factorial import recipes_of
 from stilts.analysis.questions import QUESTIONS
 from stilts.analysis.task_sets import SINGLE, Names, all_of, matched, one_less, task_sets
 from stilts.analysis.typology import RANKS_ONLY
@@ -18,6 +18,7 @@ from stilts.study.plan import Plan, expand
 from stilts.study.told import told
 from stilts.study.translated import trained_on
 from stilts.tasks import BENCHMARKS, target_tasks
+from stilts.two_by_two import cell_of
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
