@@ -2,7 +2,7 @@
 
 A task helps another as far as they share words (question 5), and several tasks beat the best single one where each has
 other words of the target's (question 1). The encoder has seen no text, and the analyses are given what
-`evaluation.domain` and the scores say. In the null study the same recipes train at a rate at which nothing is learnt.
+`evaluation.domain` and the scores say. In the null study of question 5 all data sets have the same words.
 """
 
 from __future__ import annotations
@@ -27,53 +27,41 @@ TARGETS = {"udpos": 4, "xnli": 28, "panx": 52, "pawsx": 76}
 ENGLISH = ("target.languages=[en]", "evaluation.conditions=[clean]")
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = sample(tmp_path_factory.mktemp("domains") / "data", languages=1)
-    arcs, targets = ({task: (start, ARC) for task, start in of.items()} for of in (INTERMEDIATE, TARGETS))
-    word_domains.write(out, arcs, targets)
-    return out
-
-
 def recipe(*tasks: str) -> str:
     named = f"name: {'+'.join(tasks)}, tasks: [{', '.join(tasks)}]"
     return f"{{{named}, sampling: {{strategy: uniform}}, budget: {{steps: 100}}}}"
 
 
-def domains(data: Path, name: str, rate: float) -> dict[str, Any]:
-    """Question 5's answer where intermediate tasks train at this rate, and targets at the study's."""
+def domains(folder: Path, apart: int) -> dict[str, Any]:
+    """Question 5's answer where arcs of words begin `apart` times as far apart as above."""
+    data = sample(folder / "data", languages=1)
+    arcs, targets = ({task: (apart * start, ARC) for task, start in of.items()} for of in (INTERMEDIATE, TARGETS))
+    word_domains.write(data, arcs, targets)
     found = answered(
-        STUDY, data, name, f"intermediate=[{{name: none}}, {', '.join(recipe(task) for task in INTERMEDIATE)}]",
-        f"target.tasks=[{', '.join(TARGETS)}]", "seeds=[1]", "target.seeds=[1]", "evaluation.domain=true",
-        f"training.learning_rate={rate}", *(f"target.per_task.{task}.learning_rate=1e-3" for task in TARGETS), *ENGLISH,
+        STUDY, data, "domains", f"intermediate=[{{name: none}}, {', '.join(recipe(task) for task in INTERMEDIATE)}]",
+        f"target.tasks=[{', '.join(TARGETS)}]", "seeds=[1]", "target.seeds=[1]", "evaluation.domain=true", *ENGLISH,
     )  # fmt: skip
     return dict(found["domain"])
-
-
-@pytest.fixture(scope="module")
-def planted(data: Path) -> dict[str, Any]:
-    return domains(data, "planted", 1e-3)
 
 
 def by_measure(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["measure"]: row for row in answer["rows"]}
 
 
-def test_question_5_finds_that_tasks_help_where_they_share_words(planted: dict[str, Any]) -> None:
-    row = by_measure(planted)["js_divergence"]
+def test_question_5_finds_that_tasks_help_where_they_share_words(tmp_path: Path) -> None:
+    answer = domains(tmp_path, apart=1)
+    row = by_measure(answer)["js_divergence"]
     assert (row["cells"], row["verdict"]) == (len(INTERMEDIATE) * len(TARGETS), "related")
     assert [fit["name"] for fit in row["fits"]] == ["marginal", "partial"]
     assert all(fit["high"] < 0 for fit in row["fits"])
     start = "The further apart by Jensen-Shannon divergence of words, the less a target gains: -"
-    assert planted["answer"][0].startswith(start)
+    assert answer["answer"][0].startswith(start)
 
 
-def test_question_5_claims_nothing_where_nothing_was_taught(data: Path, planted: dict[str, Any]) -> None:
-    answer = domains(data, "nothing", 1e-6)
+def test_question_5_claims_nothing_where_all_have_the_same_words(tmp_path: Path) -> None:
+    answer = domains(tmp_path, apart=0)
     assert {row["verdict"] for row in by_measure(answer).values()} == {"not shown"}
     assert answer["answer"][0].startswith("It is not shown that gains go with domain mismatch by Jensen-Shannon")
-    size, found = (abs(by_measure(of)["js_divergence"]["fits"][0]["slope"]) for of in (planted, answer))
-    assert found < size / 3
 
 
 def test_question_1_finds_that_several_tasks_beat_the_best_where_each_has_other_words(tmp_path: Path) -> None:
