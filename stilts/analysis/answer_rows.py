@@ -71,9 +71,14 @@ def levels(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, list[tuple[fl
     }
 
 
+def marginal(row: Row) -> Row | None:
+    """The fit with nothing held equal, of questions 4 and 5; None where nothing was fitted."""
+    return next((one for one in row["fits"] if one["name"] == "marginal"), None)
+
+
 def line_of(row: Row) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """The ends of the fitted line of question 4 over the distances that there are; None where only ranks were taken."""
-    fit = next((one for one in row["fits"] if one["name"] == "marginal"), None)
+    fit = marginal(row)
     if fit is None:
         return None
     xs, ys = row["distances"], row["effects"]
@@ -82,8 +87,7 @@ def line_of(row: Row) -> tuple[tuple[float, float], tuple[float, float]] | None:
     return low, high
 
 
-def through_zero(row: Row) -> tuple[tuple[float, float], tuple[float, float]]:
+def through_zero(row: Row, slope: float) -> tuple[tuple[float, float], tuple[float, float]]:
     """The ends of the fitted line of question 5 over the cells that there are; both means are 0."""
-    slope = next(fit["slope"] for fit in row["fits"] if fit["name"] == "marginal")
     xs = [cell["divergence"] for cell in row["points"]]
     return (min(xs), slope * min(xs)), (max(xs), slope * max(xs))

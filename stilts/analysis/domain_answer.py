@@ -99,7 +99,7 @@ def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:
     names = [str(name) for name in dict.fromkeys(scores["recipe"])]
     lacking = ""
     try:
-        two = _two_by_two(scores, settings)
+        two = _two_by_two(scores, settings, names)
     except InputError as error:
         if not settings.measures:
             raise
@@ -115,9 +115,9 @@ def ask(scores: pd.DataFrame, settings: DomainSettings) -> DomainAnswer:
     )  # fmt: skip
 
 
-def _two_by_two(scores: pd.DataFrame, settings: DomainSettings) -> Factorial:
+def _two_by_two(scores: pd.DataFrame, settings: DomainSettings, names: list[str]) -> Factorial:
     """The 2 x 2 of a table; empty where it has none of the four recipes, InputError where it lacks some of it."""
-    four = recipes_of([str(name) for name in dict.fromkeys(scores["recipe"])], settings.cells)
+    four = recipes_of(names, settings.cells)
     if not four:
         return Factorial()
     own = _on(_in(scores[scores["recipe"].isin(four.values())], settings.near or settings.languages), settings.targets)

@@ -17,7 +17,7 @@ from stilts.analysis.families import ALL, families
 from stilts.analysis.multitask import averaged
 from stilts.analysis.power import detectable
 from stilts.errors import InputError
-from stilts.two_by_two import CELLS, cell_of
+from stilts.two_by_two import CELLS, NAMES, cell_of
 
 DOMAIN, LANGUAGE, INTERACTION = "domain", "language", "interaction"
 WEIGHTS = {
@@ -56,7 +56,7 @@ def recipes_of(recipes: Sequence[str], given: Mapping[str, str]) -> dict[tuple[s
         if name not in recipes:
             raise InputError(f"no recipe {name!r} in the table", f"one of {', '.join(recipes)}", "change cells")
         if cell_of(text) is None:
-            raise InputError(f"cells.{name} is {text!r}", f"one of {_listed(CELLS)}", "change cells")
+            raise InputError(f"cells.{name} is {text!r}", f"one of {NAMES}", "change cells")
     texts = given or {name: name for name in recipes}
     out: dict[tuple[str, str], str] = {}
     for name, text in texts.items():

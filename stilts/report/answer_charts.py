@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stilts.analysis.answer_rows import (
@@ -15,6 +15,7 @@ from stilts.analysis.answer_rows import (
     levels,
     line_of,
     main_target,
+    marginal,
     through_zero,
 )
 from stilts.analysis.wording import measure_words
@@ -61,8 +62,7 @@ def multitask(content: Row) -> list[Drawing]:
     out = []
     if bars:
         what = f"Gain over {content['baseline']}, {where}, in points"
-        key = [(class_of(place), _KINDS[kind]) for kind, place in groups.items()
-               if any(bar.group == place for bar in bars)]  # fmt: skip
+        key = _key(bars, {place: _KINDS[kind] for kind, place in groups.items()})
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}.", key))
     best = [row for row in content["best_single"] if (row["target"], row["language"]) == (target, ALL)]
     bars, cut = largest([Bar(row["recipe"], row["delta"], row["low"], row["high"], 1) for row in best])
@@ -90,8 +90,7 @@ def steps(content: Row) -> list[Drawing]:
     ])  # fmt: skip
     if bars:
         what = "Gain of a doubling of the steps, in points"
-        key = [(class_of(group), name) for group, name in ((0, "all languages"), (1, "by pretraining text"))
-               if any(bar.group == group for bar in bars)]  # fmt: skip
+        key = _key(bars, {0: "all languages", 1: "by pretraining text"})
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}{cut}.", key))
     return out
 
@@ -135,30 +134,34 @@ def typology(content: Row) -> list[Drawing]:
 def domain(content: Row) -> list[Drawing]:
     """Question 5: what each measure costs, the cells of the one with the smallest p, and the effects of the 2 x 2."""
     out = []
-    rows = [row for row in content["rows"] if row["fits"]]
+    fitted = [(row, fit) for row in content["rows"] if (fit := marginal(row))]
     bars = [
         Bar(EQUAL_FORMAT if fit["name"] == "partial" else measure_words(row["measure"], short=True),
             fit["slope"], fit["low"], fit["high"], int(fit["name"] == "partial"))
-        for row in rows for fit in row["fits"]
+        for row, _ in fitted for fit in row["fits"]
     ]  # fmt: skip
     if bars:
         what = "Gain for a standard deviation further apart, in points"
         intervals = "; lines are 95 % intervals of permutations" if any(bar.low is not None for bar in bars) else ""
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{intervals}."))
-        row = min(rows, key=lambda one: next(fit["p"] for fit in one["fits"] if fit["name"] == "marginal"))
-        cells = [(f"{one['task']}, {one['column']}", one["divergence"], one["gain"]) for one in row["points"]]
-        name = measure_words(row["measure"], short=True)
-        what = f"Gain against {name}, less what tasks and targets have of their own"
-        said = "; ".join(f"{cell} {signed(gain)}" for cell, _, gain in sorted(cells, key=lambda one: one[1]))
-        drawn = scatter(f"{what}, near ones first: {said}", [("", x, y) for _, x, y in cells], through_zero(row),
-                        ("standard deviations", "points"))  # fmt: skip
-        out.append(Drawing(drawn, f"{what}: {row['verdict']}."))
-    effects = [row for row in content["effects"] if row["target"] == main_target(content["effects"])[0]]
-    bars = [Bar(EFFECTS[row["effect"]], row["estimate"], row["low"], row["high"]) for row in effects]
+        out.append(_cells(*min(fitted, key=lambda one: one[1]["p"])))
+    target, where = main_target(content["effects"])
+    bars = [Bar(EFFECTS[row["effect"]], row["estimate"], row["low"], row["high"])
+            for row in content["effects"] if row["target"] == target]  # fmt: skip
     if bars:
-        what = f"The 2 x 2 {content.get('scored', '')}, {main_target(content['effects'])[1]}, in points"
+        what = f"The 2 x 2 {content.get('scored', '')}, {where}, in points"
         out.append(Drawing(forest(_said(what, bars), bars, "points"), f"{what}{_lines(bars)}."))
     return out
+
+
+def _cells(row: Row, fit: Row) -> Drawing:
+    """The cells of a measure, and the line through them."""
+    cells = [(f"{one['task']}, {one['column']}", one["divergence"], one["gain"]) for one in row["points"]]
+    what = f"Gain against {measure_words(row['measure'], short=True)}, less what tasks and targets have of their own"
+    said = "; ".join(f"{cell} {signed(gain)}" for cell, _, gain in sorted(cells, key=lambda one: one[1]))
+    drawn = scatter(f"{what}, near ones first: {said}", [("", x, y) for _, x, y in cells],
+                    through_zero(row, fit["slope"]), ("standard deviations", "points"))  # fmt: skip
+    return Drawing(drawn, f"{what}: {row['verdict']}.")
 
 
 def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
@@ -167,6 +170,11 @@ def largest(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
         return list(bars), ""
     kept = set(sorted(range(len(bars)), key=lambda number: -abs(bars[number].value))[:MOST_BARS])
     return [bar for number, bar in enumerate(bars) if number in kept], f"; of {len(bars)} those furthest from 0"
+
+
+def _key(bars: Sequence[Bar], names: Mapping[int, str]) -> list[tuple[str, str]]:
+    """The key of the groups that are drawn."""
+    return [(class_of(group), name) for group, name in names.items() if any(bar.group == group for bar in bars)]
 
 
 def _lines(bars: Sequence[Bar]) -> str:
